@@ -1,0 +1,201 @@
+import type { DeploymentId, GroupName, ProviderId } from './ids.ts';
+import type { JsonObject } from './json.ts';
+import type { Secret } from './secret.ts';
+import type { Millis } from './units.ts';
+
+/**
+ * What the data plane knows of the configuration: immutable, complete, swapped whole.
+ *
+ * Durations are milliseconds; `null` means "not configured".
+ */
+export interface Snapshot {
+  /** Grows by one with every swap. */
+  readonly version: number;
+  /** SHA-256 of the sources, hex: equal on every instance that runs the same configuration. */
+  readonly fingerprint: string;
+  readonly groups: ReadonlyMap<GroupName, ModelGroup>;
+  /** Wildcard groups (`openai/*`), most specific pattern first. */
+  readonly wildcards: readonly WildcardGroup[];
+  readonly aliases: ReadonlyMap<string, GroupAlias>;
+  readonly deployments: ReadonlyMap<DeploymentId, Deployment>;
+  readonly routing: RoutingSettings;
+  readonly server: ServerSettings;
+}
+
+/** Deployments that share one public name. Disabled ones are listed here and never picked. */
+export interface ModelGroup {
+  readonly name: GroupName;
+  readonly deployments: readonly Deployment[];
+}
+
+/** A group whose public name holds stars; `pattern` is anchored and captures what each star matched. */
+export interface WildcardGroup extends ModelGroup {
+  readonly pattern: RegExp;
+}
+
+/** `model_group_alias`: another public name of a group; hidden ones are not listed. */
+export interface GroupAlias {
+  readonly target: GroupName;
+  readonly isHidden: boolean;
+}
+
+/** One place that serves a model. */
+export interface Deployment {
+  readonly id: DeploymentId;
+  readonly group: GroupName;
+  readonly provider: ProviderId;
+  /** Upstream model without the provider's prefix; may hold `*` in a wildcard group. */
+  readonly model: string;
+  /** As written in the file: `azure/gpt-4`. */
+  readonly configuredModel: string;
+  readonly upstream: UpstreamSettings;
+  /** Why it may not be used (its variables are unset, its provider is unknown …), or null. */
+  readonly disabled: DisabledReason | null;
+  /** Lower is tried first; null comes after every number. */
+  readonly order: number | null;
+  readonly weight: number | null;
+  readonly rpm: number | null;
+  readonly tpm: number | null;
+  readonly maxParallel: number | null;
+  readonly tags: readonly string[];
+  readonly timeout: Millis | null;
+  readonly streamTimeout: Millis | null;
+  readonly numRetries: number | null;
+  readonly cooldown: Millis | null;
+  readonly allowedFails: number | null;
+  /** A canned answer instead of a call (`mock_response`). */
+  readonly mockResponse: string | null;
+  readonly dropParams: boolean | null;
+  readonly additionalDropParams: readonly string[];
+  readonly allowedParams: readonly string[];
+  /** Context window in tokens, when known from `model_info` or the model table. */
+  readonly maxInputTokens: number | null;
+  readonly maxOutputTokens: number | null;
+  /** US dollars for one token, as configured; only `cost-based-routing` reads these. */
+  readonly inputCostPerToken: number | null;
+  readonly outputCostPerToken: number | null;
+  /** Whether it came from an entry with a star: those never cool down (LiteLLM). */
+  readonly isWildcard: boolean;
+  /** `model_info` as written, secrets removed, for `/model/info`. */
+  readonly info: JsonObject;
+  /** `litellm_params` as written, secrets masked, for `/model/info`. */
+  readonly publicParams: JsonObject;
+}
+
+/** How to reach the upstream of one deployment. */
+export interface UpstreamSettings {
+  /** `api_base` without a trailing slash, or null for the provider's own. */
+  readonly baseUrl: string | null;
+  readonly apiKey: Secret | null;
+  readonly apiVersion: string | null;
+  readonly organization: string | null;
+  /** `extra_headers` / `headers`: sent as they are, credentials included. */
+  readonly extraHeaders: readonly (readonly [name: string, value: Secret])[];
+  /** `extra_body` and unknown `litellm_params`: members added to the request when the client did not send them. */
+  readonly extraBody: JsonObject;
+}
+
+/** Why a deployment is out of use although it is configured. */
+export interface DisabledReason {
+  /** Names of unset environment variables; empty when the reason is another. */
+  readonly missingVariables: readonly string[];
+  readonly message: string;
+}
+
+export type RoutingStrategy =
+  | 'simple-shuffle'
+  | 'least-busy'
+  | 'latency-based-routing'
+  | 'usage-based-routing'
+  | 'usage-based-routing-v2'
+  | 'cost-based-routing';
+
+/** Group -> groups to try after it. The group `*` stands for every group without an entry of its own. */
+export type FallbackMap = ReadonlyMap<string, readonly string[]>;
+
+/** How many retries an error class gets (`retry_policy`); absent classes use `numRetries`. */
+export type RetryCounts = Readonly<Partial<Record<ErrorClass, number>>>;
+
+/** LiteLLM's classes of failure, as its policies name them. */
+export type ErrorClass =
+  | 'bad-request'
+  | 'authentication'
+  | 'timeout'
+  | 'rate-limit'
+  | 'content-policy'
+  | 'internal-server'
+  | 'service-unavailable'
+  | 'bad-gateway'
+  | 'not-found';
+
+/** Delays between tries of the same deployment. */
+export interface BackoffSchedule {
+  /** Delay before the first return. */
+  readonly base: Millis;
+  /** Each later delay is the one before times this. */
+  readonly factor: number;
+  readonly max: Millis;
+  /** Upper end of the random addition to each delay. */
+  readonly jitter: Millis;
+}
+
+/** What can make a request go elsewhere, as words of `fallback_on` / `no_fallback_on`: statuses or names. */
+export type FallbackTrigger = number | 'timeout' | 'connection' | 'context-window' | 'content-policy' | 'any';
+
+export interface RoutingSettings {
+  readonly strategy: RoutingStrategy;
+  /** `routing_strategy_args`, with LiteLLM's defaults filled in. */
+  readonly latencyBuffer: number;
+  readonly latencyWindow: Millis;
+  readonly latencySamples: number;
+  readonly numRetries: number;
+  readonly retryCounts: RetryCounts;
+  readonly groupRetryCounts: ReadonlyMap<string, RetryCounts>;
+  readonly backoff: BackoffSchedule;
+  readonly fallbacks: FallbackMap;
+  readonly contextWindowFallbacks: FallbackMap | null;
+  /** `context_window_fallbacks: true`: context errors use the ordinary chain. */
+  readonly contextUsesOrdinaryChain: boolean;
+  readonly contentPolicyFallbacks: FallbackMap | null;
+  readonly defaultFallbacks: readonly string[];
+  readonly maxFallbacks: number;
+  readonly fallbackOn: readonly FallbackTrigger[];
+  readonly noFallbackOn: readonly FallbackTrigger[];
+  readonly allowedFails: number;
+  readonly allowedFailsPolicy: RetryCounts;
+  readonly cooldown: Millis;
+  readonly cooldownsEnabled: boolean;
+  readonly preCallChecks: boolean;
+  readonly tagFiltering: boolean;
+  readonly tagMatch: 'any' | 'all';
+  readonly timeout: Millis;
+  readonly streamTimeout: Millis | null;
+  readonly connectTimeout: Millis;
+  /** Deadline for the whole request, all attempts together. */
+  readonly totalTimeout: Millis;
+  readonly defaultMaxParallel: number | null;
+}
+
+export interface ServerSettings {
+  readonly masterKey: Secret | null;
+  /** Header that carries the key instead of the usual ones. */
+  readonly keyHeader: string | null;
+  readonly dropParams: boolean;
+  readonly modifyParams: boolean;
+  /** Answers repeat LiteLLM 1.81's statuses (`error_profile: litellm-1.81`). */
+  readonly errorProfile: 'tollgate' | 'litellm-1.81';
+  /** Usage in streams: hide it from clients that did not ask, show it always, or never ask upstream. */
+  readonly streamUsage: 'hide' | 'always' | 'never';
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+  readonly keepAlive: Millis;
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly forwardClientHeaders: boolean;
+  readonly allowClientCredentials: boolean;
+  readonly completionModel: string | null;
+  readonly embeddingModel: string | null;
+  readonly requireUser: boolean;
+  /** Whether the in-process `demo` model is served. */
+  readonly demo: boolean;
+}

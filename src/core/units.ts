@@ -1,0 +1,41 @@
+/**
+ * Units of the gateway: numbers that the compiler keeps apart.
+ *
+ * Durations and points in time are `Millis`; money is integer (`PicoUsd` for prices, `NanoUsd` for sums).
+ */
+
+declare const unit: unique symbol;
+type Unit<Base, Name extends string> = Base & { readonly [unit]: Name };
+
+/** Milliseconds: a duration, or a point on the monotonic clock. Fractions are allowed. */
+export type Millis = Unit<number, 'millis'>;
+
+/** Milliseconds since 1970-01-01 UTC. Only for records and headers, never for durations. */
+export type EpochMillis = Unit<number, 'epoch-millis'>;
+
+/** A price: 10⁻¹² US dollars for one token. */
+export type PicoUsd = Unit<bigint, 'pico-usd'>;
+
+/** A sum: 10⁻⁹ US dollars. */
+export type NanoUsd = Unit<bigint, 'nano-usd'>;
+
+/** Names a number as milliseconds. */
+export const millis = (value: number): Millis => value as Millis;
+
+/** Milliseconds from seconds, as configuration files give them. */
+export const seconds = (value: number): Millis => (value * 1000) as Millis;
+
+/** Names a number as wall-clock milliseconds. */
+export const epochMillis = (value: number): EpochMillis => value as EpochMillis;
+
+/** The earlier of two points in time, or the shorter of two durations. */
+export const earliest = (a: Millis, b: Millis): Millis => (a < b ? a : b);
+
+/** The later of two points in time, or the longer of two durations. */
+export const latest = (a: Millis, b: Millis): Millis => (a > b ? a : b);
+
+/** `a + b`, which TypeScript would otherwise widen to a plain number. */
+export const plus = (a: Millis, b: Millis): Millis => (a + b) as Millis;
+
+/** `a - b`, which may be negative. */
+export const minus = (a: Millis, b: Millis): Millis => (a - b) as Millis;
