@@ -9,10 +9,25 @@ import type { Json, JsonObject } from '../../core/json.ts';
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'function_call';
 
-export interface ToolCall {
+export type ToolCall = FunctionToolCall | CustomToolCall;
+
+export interface FunctionToolCall {
   readonly id: string;
   readonly type: 'function';
-  readonly function: { readonly name: string; readonly arguments: string };
+  readonly function: FunctionCall;
+}
+
+/** A call of a tool declared with `type: "custom"`: its input is free text, not JSON. */
+export interface CustomToolCall {
+  readonly id: string;
+  readonly type: 'custom';
+  readonly custom: { readonly name: string; readonly input: string };
+}
+
+/** Also the legacy answer to a request with `functions`. */
+export interface FunctionCall {
+  readonly name: string;
+  readonly arguments: string;
 }
 
 export interface ThinkingBlock {
@@ -29,6 +44,7 @@ export interface ChatMessage {
   readonly reasoning_content?: string;
   readonly thinking_blocks?: readonly ThinkingBlock[];
   readonly tool_calls?: readonly ToolCall[];
+  readonly function_call?: FunctionCall;
   readonly annotations?: readonly Json[];
   readonly provider_specific_fields?: JsonObject;
 }
@@ -62,8 +78,9 @@ export interface ChatCompletion {
 export interface ToolCallDelta {
   readonly index: number;
   readonly id?: string;
-  readonly type?: 'function';
-  readonly function: { readonly name?: string; readonly arguments?: string };
+  readonly type?: 'function' | 'custom';
+  readonly function?: Partial<FunctionCall>;
+  readonly custom?: { readonly name?: string; readonly input?: string };
 }
 
 export interface ChatDelta {
@@ -73,6 +90,7 @@ export interface ChatDelta {
   readonly reasoning_content?: string;
   readonly thinking_blocks?: readonly ThinkingBlock[];
   readonly tool_calls?: readonly ToolCallDelta[];
+  readonly function_call?: Partial<FunctionCall>;
   readonly annotations?: readonly Json[];
   readonly provider_specific_fields?: JsonObject;
 }

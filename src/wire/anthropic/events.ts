@@ -1,0 +1,36 @@
+import { isObject, type Json, type JsonObject } from '../../core/json.ts';
+import { parseExact } from './exact-json.ts';
+
+/**
+ * Names of the stream's events that carry meaning (specs/anthropic.md §7). Others must be skipped.
+ *
+ * The payload's `type` decides, not the `event:` line: proxies in between drop that line.
+ */
+export type StreamEventType =
+  | 'message_start'
+  | 'content_block_start'
+  | 'content_block_delta'
+  | 'content_block_stop'
+  | 'message_delta'
+  | 'message_stop'
+  | 'error';
+
+/** An event's payload: an object with a `type`, nothing else checked. */
+export interface StreamEvent extends JsonObject {
+  readonly type: string;
+}
+
+/** Parses one event's payload; null when it is not JSON or has no `type`. */
+export function parseStreamEvent(data: string): StreamEvent | null {
+  let value: Json;
+  try {
+    value = parseExact(data);
+  } catch {
+    return null;
+  }
+  return isStreamEvent(value) ? value : null;
+}
+
+function isStreamEvent(value: Json): value is StreamEvent {
+  return isObject(value) && typeof value.type === 'string';
+}

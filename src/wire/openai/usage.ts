@@ -1,0 +1,77 @@
+import { type JsonObject, numberMember, objectMember } from '../../core/json.ts';
+import type { Usage } from '../../core/usage.ts';
+import type { ChatUsage } from './chat.ts';
+
+/** Where a host counts its reasoning tokens: within `completion_tokens`, or beside them as xAI does. */
+export type ReasoningCount = 'inside' | 'outside';
+
+/**
+ * Tokens from the `usage` object of a chat, completions or embeddings answer.
+ *
+ * `prompt_tokens` includes what was read from and written to a cache, under whichever name the host reports that:
+ * `prompt_tokens_details` (OpenAI), `prompt_cache_hit_tokens` (DeepSeek), `cached_tokens` (Moonshot) or Anthropic's
+ * names (LiteLLM). Parts may be larger than their whole; hosts do send 416 cached of 249 prompt tokens.
+ *
+ * @returns null when the object counts nothing; values that are no counts are 0
+ * @see specs/openai.md §2; research/provider-quirks.md, "Usage"; xAI: recording xai/chat-tool-stream, where
+ *   288 + 27 + 313 reasoning = 628
+ */
+export function usageOf(usage: JsonObject, reasoningCount: ReasoningCount = 'inside'): Usage | null {
+  const prompt = numberMember(usage, 'prompt_tokens');
+  const completion = numberMember(usage, 'completion_tokens');
+  const total = numberMember(usage, 'total_tokens');
+  if (prompt === null && completion === null && total === null) return null;
+  const promptDetails = objectMember(usage, 'prompt_tokens_details') ?? {};
+  const outputDetails = objectMember(usage, 'completion_tokens_details') ?? {};
+  const reasoning = count(outputDetails, 'reasoning_tokens') ?? count(usage, 'reasoning_tokens') ?? 0;
+  const output = Math.max(0, completion ?? 0);
+  return {
+    input: Math.max(0, prompt ?? (total ?? 0) - output),
+    output: reasoningCount === 'outside' ? output + reasoning : output,
+    cacheRead:
+      count(promptDetails, 'cached_tokens') ??
+      count(usage, 'prompt_cache_hit_tokens') ??
+      count(usage, 'cached_tokens') ??
+      count(usage, 'cache_read_input_tokens') ??
+      0,
+    cacheWrite:
+      count(promptDetails, 'cache_write_tokens') ??
+      count(promptDetails, 'cache_creation_tokens') ??
+      count(usage, 'cache_creation_input_tokens') ??
+      0,
+    cacheWriteHour: 0,
+    reasoning,
+    audioInput: count(promptDetails, 'audio_tokens') ?? 0,
+    audioOutput: count(outputDetails, 'audio_tokens') ?? 0,
+  };
+}
+
+/**
+ * The `usage` object of a translated answer, with the cache counts in OpenAI's place and in Anthropic's as well, as
+ * LiteLLM has them.
+ *
+ * @see specs/translation.md §2
+ */
+export function chatUsage(usage: Usage): ChatUsage {
+  return {
+    prompt_tokens: usage.input,
+    completion_tokens: usage.output,
+    total_tokens: usage.input + usage.output,
+    prompt_tokens_details: {
+      cached_tokens: usage.cacheRead,
+      cache_write_tokens: usage.cacheWrite,
+      ...(usage.audioInput > 0 ? { audio_tokens: usage.audioInput } : {}),
+    },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoning,
+      ...(usage.audioOutput > 0 ? { audio_tokens: usage.audioOutput } : {}),
+    },
+    cache_creation_input_tokens: usage.cacheWrite,
+    cache_read_input_tokens: usage.cacheRead,
+  };
+}
+
+function count(object: JsonObject, key: string): number | null {
+  const value = numberMember(object, key);
+  return value === null ? null : Math.max(0, value);
+}
