@@ -23,6 +23,8 @@ export interface Provider {
   readonly chat?: Facet;
   readonly completions?: Facet;
   readonly embeddings?: Facet;
+  /** Whether this model answers chat only, so that legacy completions have to be translated; absent: never. */
+  isChatModel?(model: string): boolean;
   /**
    * What an answer that is not a success means.
    *
@@ -85,9 +87,29 @@ export interface CallContext {
   readonly modifyParams: boolean;
   /** Client headers that the transport rules allow upstream, lower-case names. */
   readonly forwardedHeaders: readonly HeaderPair[];
+  /** What `request` noted for the answer (`UpstreamRequest.answer`); null while the request is being built. */
+  readonly answer: AnswerHints | null;
 }
 
+/** What a provider must remember of a translated request to read the answer to it. */
+export interface AnswerHints {
+  /** The tool that stands for `response_format`: its input is the answer's text. Null when there is none. */
+  readonly jsonTool: JsonTool | null;
+  /** Tool names as sent upstream to the client's own; only those that had to be changed. */
+  readonly toolNames: ReadonlyMap<string, string>;
+  /** Tools the client declared with `type: "custom"`, by the client's names: their calls carry free text. */
+  readonly customTools: ReadonlySet<string>;
+  /** The client asked with `functions`, so the answer speaks `function_call`. */
+  readonly legacyFunctions: boolean;
+}
 
+/** A tool made up by the gateway, whose input is the JSON that the client asked for. */
+export interface JsonTool {
+  /** As sent upstream. */
+  readonly name: string;
+  /** The member of the input that holds the answer, when the client's schema had no object at its root; else null. */
+  readonly wrapper: string | null;
+}
 
 export interface UpstreamRequest {
   readonly kind: 'request';
@@ -99,6 +121,8 @@ export interface UpstreamRequest {
   readonly body: Uint8Array;
   /** Parameters left out because the upstream does not take them. */
   readonly dropped: readonly string[];
+  /** Handed back in `CallContext.answer` when the answer arrives; absent when the answer needs nothing. */
+  readonly answer?: AnswerHints;
 }
 
 /** The request cannot be put to this provider, and no call was made. */

@@ -1,0 +1,40 @@
+import type { HeaderPair } from '../../core/http.ts';
+import type { CallContext } from '../provider.ts';
+
+/** How the credential travels: as a bearer token, or bare in a header of this name. */
+export type AuthStyle = 'bearer' | { readonly header: string };
+
+/** Client headers that only another family of upstreams understands (transport.md §1.2). */
+const FOREIGN = /^(?:anthropic-|x-claude-code-)/;
+
+/**
+ * The headers of a JSON request: the client's allowed ones, the host's, ours, then the operator's.
+ *
+ * Later ones replace earlier ones of the same name, so that `extra_headers` may replace even the credential, and a
+ * client never can.
+ */
+export function requestHeaders(
+  context: CallContext,
+  auth: AuthStyle,
+  ours: readonly HeaderPair[] = [],
+): readonly HeaderPair[] {
+  const headers = new Map<string, string>();
+  for (const [name, value] of context.forwardedHeaders) {
+    if (!FOREIGN.test(name)) headers.set(name, value);
+  }
+  headers.set('content-type', 'application/json');
+  headers.set('accept', context.isStreaming ? 'text/event-stream' : 'application/json');
+  for (const [name, value] of ours) headers.set(name, value);
+  const { apiKey, extraHeaders } = context.deployment.upstream;
+  if (apiKey !== null) {
+    if (auth === 'bearer') headers.set('authorization', `Bearer ${apiKey.reveal()}`);
+    else headers.set(auth.header, apiKey.reveal());
+  }
+  for (const [name, value] of extraHeaders) headers.set(name.toLowerCase(), value.reveal());
+  return [...headers];
+}
+
+/** Whether the operator gives a credential as a header of his own. */
+export function hasOwnCredential(context: CallContext): boolean {
+  return context.deployment.upstream.extraHeaders.some(([name]) => /^(?:authorization|api-key|x-api-key)$/i.test(name));
+}
