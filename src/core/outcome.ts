@@ -1,3 +1,4 @@
+import type { ErrorClass, FallbackTrigger } from './snapshot.ts';
 import type { Millis } from './units.ts';
 
 /**
@@ -57,31 +58,41 @@ export type Elsewhere = 'fallback' | 'context-chain' | 'content-chain' | 'stop';
  */
 export type HealthVerdict = 'healthy' | 'count' | 'bench' | 'neutral';
 
+/**
+ * Whether the same deployment may be tried again once nothing else is left.
+ *
+ * `retry`: waiting may help. `never`: the answer will be the same.
+ */
+export type Again = 'retry' | 'never';
+
 /** The answers of the table for one outcome. */
 export interface Verdict {
   readonly elsewhere: Elsewhere;
+  readonly again: Again;
   readonly health: HealthVerdict;
 }
 
-/** BRIEF B9, B10 and B12 as one table. */
+/** BRIEF B9, B10, B11 and B12 as one table. */
 export function verdict(outcome: Outcome): Verdict {
   switch (outcome.kind) {
     case 'success':
-      return { elsewhere: 'stop', health: 'healthy' };
+      return { elsewhere: 'stop', again: 'never', health: 'healthy' };
     case 'rate-limited':
-      return { elsewhere: 'fallback', health: 'bench' };
+      return { elsewhere: 'fallback', again: isOutOfQuota(outcome.words) ? 'never' : 'retry', health: 'bench' };
     case 'upstream-error':
     case 'connect-failed':
-      return { elsewhere: 'fallback', health: 'count' };
+      return { elsewhere: 'fallback', again: 'retry', health: 'count' };
     case 'timeout':
       // The request's own deadline says nothing about the deployment that happened to be running.
       return outcome.phase === 'total'
-        ? { elsewhere: 'stop', health: 'neutral' }
-        : { elsewhere: 'fallback', health: 'count' };
+        ? { elsewhere: 'stop', again: 'never', health: 'neutral' }
+        : { elsewhere: 'fallback', again: 'retry', health: 'count' };
     case 'broken-stream':
-      return { elsewhere: outcome.committed ? 'stop' : 'fallback', health: 'count' };
+      return outcome.committed
+        ? { elsewhere: 'stop', again: 'never', health: 'count' }
+        : { elsewhere: 'fallback', again: 'retry', health: 'count' };
     case 'client-gone':
-      return { elsewhere: 'stop', health: 'neutral' };
+      return { elsewhere: 'stop', again: 'never', health: 'neutral' };
     case 'rejected':
       return rejectVerdict(outcome.reason);
   }
@@ -92,14 +103,82 @@ function rejectVerdict(reason: RejectReason): Verdict {
     case 'credential':
     case 'not-found':
       // The deployment's own fault: its key is refused or its model is missing (B9).
-      return { elsewhere: 'fallback', health: 'bench' };
+      return { elsewhere: 'fallback', again: 'never', health: 'bench' };
     case 'context-window':
-      return { elsewhere: 'context-chain', health: 'neutral' };
+      return { elsewhere: 'context-chain', again: 'never', health: 'neutral' };
     case 'content-policy':
-      return { elsewhere: 'content-chain', health: 'neutral' };
+      return { elsewhere: 'content-chain', again: 'never', health: 'neutral' };
     case 'invalid-request':
     case 'payment':
-      return { elsewhere: 'stop', health: 'neutral' };
+      return { elsewhere: 'stop', again: 'never', health: 'neutral' };
+  }
+}
+
+/** Codes, or types, of 429 answers that no wait within one request cures (errors.md §2). */
+const QUOTA_CODES: ReadonlySet<string> = new Set([
+  'insufficient_quota',
+  'billing_hard_limit_reached',
+  'credit_balance_exhausted',
+]);
+
+function isOutOfQuota(words: ProviderWords): boolean {
+  return QUOTA_CODES.has(words.code ?? '') || QUOTA_CODES.has(words.type ?? '');
+}
+
+/**
+ * The class under which LiteLLM's `retry_policy` and `allowed_fails_policy` count an outcome.
+ *
+ * @returns null for successes and for failures that the policies have no name for (connections, 402, 409)
+ * @see litellm.md §1.7; errors.md §1 and §2 for 529
+ */
+export function errorClass(outcome: Outcome): ErrorClass | null {
+  switch (outcome.kind) {
+    case 'rate-limited':
+      return 'rate-limit';
+    case 'timeout':
+      return 'timeout';
+    case 'upstream-error':
+      return statusClass(outcome.words.status);
+    case 'rejected':
+      return REJECT_CLASSES[outcome.reason];
+    case 'success':
+    case 'connect-failed':
+    case 'broken-stream':
+    case 'client-gone':
+      return null;
+  }
+}
+
+function statusClass(status: number): ErrorClass | null {
+  if (status === 408 || status === 504) return 'timeout';
+  if (status === 502) return 'bad-gateway';
+  if (status === 503) return 'service-unavailable';
+  return status >= 500 ? 'internal-server' : null;
+}
+
+const REJECT_CLASSES = {
+  'invalid-request': 'bad-request',
+  'context-window': 'bad-request',
+  'content-policy': 'content-policy',
+  credential: 'authentication',
+  'not-found': 'not-found',
+  payment: null,
+} as const satisfies Record<RejectReason, ErrorClass | null>;
+
+/** Whether a word of `fallback_on` or `no_fallback_on` names this failure. */
+export function isTriggeredBy(outcome: Failure, trigger: FallbackTrigger): boolean {
+  switch (trigger) {
+    case 'any':
+      return true;
+    case 'timeout':
+      return outcome.kind === 'timeout' || errorClass(outcome) === 'timeout';
+    case 'connection':
+      return outcome.kind === 'connect-failed' || outcome.kind === 'broken-stream';
+    case 'context-window':
+    case 'content-policy':
+      return outcome.kind === 'rejected' && outcome.reason === trigger;
+    default:
+      return statusOf(outcome) === trigger;
   }
 }
 
