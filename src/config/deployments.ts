@@ -1,0 +1,325 @@
+import { deploymentId, groupName, providerId } from '../core/ids.ts';
+import { Secret } from '../core/secret.ts';
+import type { Deployment, DisabledReason, UpstreamSettings } from '../core/snapshot.ts';
+import { type Millis, seconds } from '../core/units.ts';
+import type { Provider } from '../providers/provider.ts';
+import { computedId } from './deployment-id.ts';
+import { type Environment, firstVariable, variable } from './environment.ts';
+import type { Findings } from './findings.ts';
+import type { ConfigFile, LitellmParams, ModelEntry } from './keys/root.ts';
+import { extraBody, extraHeaders, masked } from './request-extras.ts';
+import { withoutSecrets } from './secret-names.ts';
+import { EMPTY_MAP, isUnset, keyPlace, type MapTree, member, NOWHERE, type Path, type Place, scalars } from './tree.ts';
+
+/** What compiling deployments needs besides the file. */
+export interface DeploymentContext {
+  readonly environment: Environment;
+  readonly findings: Findings;
+  readonly providers: ProviderLookup;
+}
+
+/** The registry of providers, as far as configuration asks it. */
+export interface ProviderLookup {
+  find(
+    configuredModel: string,
+    customProvider: string | null,
+  ): { readonly provider: Provider; readonly model: string } | null;
+  nearest(configuredModel: string): readonly string[];
+}
+
+/** Every deployment of `model_list` in the file's order; unusable ones are disabled with their reason, never left out. */
+export function compileDeployments(file: ConfigFile, tree: MapTree, context: DeploymentContext): readonly Deployment[] {
+  const sources = new ParamSources(file, tree);
+  const deployments: Deployment[] = [];
+  const seen = new Map<string, Place>();
+  for (const [index, entry] of (file.model_list ?? []).entries()) {
+    const path = ['model_list', index];
+    const entryTree = member(tree, ...path);
+    if (entryTree?.kind !== 'map') continue;
+    for (const deployment of new EntryCompiler(entry, entryTree, path, sources, context).compile()) {
+      deployments.push(unique(deployment, entry, tree, path, seen, context.findings));
+    }
+  }
+  return deployments;
+}
+
+/** Ids name deployments in headers and metrics: a repeated one in the file is an error, equal entries are told apart by number. */
+function unique(
+  deployment: Deployment,
+  entry: ModelEntry,
+  tree: MapTree,
+  path: Path,
+  seen: Map<string, Place>,
+  findings: Findings,
+): Deployment {
+  const before = seen.get(deployment.id);
+  const at = keyPlace(tree, [...path, 'model_name']);
+  seen.set(deployment.id, before ?? at);
+  if (before === undefined) return deployment;
+  if (entry.model_info?.id !== undefined && !Array.isArray(entry.litellm_params?.organization)) {
+    findings.add(
+      'error',
+      keyPlace(tree, [...path, 'model_info', 'id']),
+      [...path, 'model_info', 'id'],
+      `This id is used already, in line ${before.line}.`,
+      {
+        found: deployment.id,
+        expected: 'an id that no other deployment has',
+      },
+    );
+    return deployment;
+  }
+  findings.add('warning', at, path, `This entry is the same as the one in line ${before.line}; both are used.`);
+  let number = 2;
+  while (seen.has(`${deployment.id}-${number}`)) number++;
+  seen.set(`${deployment.id}-${number}`, at);
+  return { ...deployment, id: deploymentId(`${deployment.id}-${number}`) };
+}
+
+/** Parameters that entries inherit: `default_litellm_params` and named credentials. */
+class ParamSources {
+  readonly defaults: LitellmParams;
+  readonly defaultsTree: MapTree;
+  readonly #credentials = new Map<string, { readonly values: LitellmParams; readonly tree: MapTree }>();
+
+  constructor(file: ConfigFile, tree: MapTree) {
+    this.defaults = file.router_settings?.default_litellm_params ?? {};
+    this.defaultsTree = mapAt(tree, 'router_settings', 'default_litellm_params');
+    for (const [index, credential] of (file.credential_list ?? []).entries()) {
+      if (credential.credential_name === undefined) continue;
+      this.#credentials.set(credential.credential_name, {
+        values: credential.credential_values ?? {},
+        tree: mapAt(tree, 'credential_list', index, 'credential_values'),
+      });
+    }
+  }
+
+  credential(name: string) {
+    return this.#credentials.get(name) ?? null;
+  }
+
+  get credentialNames(): readonly string[] {
+    return [...this.#credentials.keys()];
+  }
+}
+
+function mapAt(tree: MapTree, ...path: Path): MapTree {
+  const value = member(tree, ...path);
+  return value?.kind === 'map' ? value : EMPTY_MAP;
+}
+
+/** One entry of `model_list` on its way to deployments. */
+class EntryCompiler {
+  readonly #entry: ModelEntry;
+  readonly #tree: MapTree;
+  readonly #paramsTree: MapTree;
+  readonly #params: LitellmParams;
+  readonly #inherited: readonly MapTree[];
+  readonly #unknownCredential: string | null;
+  readonly #path: Path;
+  readonly #context: DeploymentContext;
+
+  constructor(entry: ModelEntry, tree: MapTree, path: Path, sources: ParamSources, context: DeploymentContext) {
+    this.#entry = entry;
+    this.#tree = tree;
+    this.#path = path;
+    this.#context = context;
+    this.#paramsTree = mapAt(tree, 'litellm_params');
+    const own = entry.litellm_params ?? {};
+    const name = own.litellm_credential_name ?? null;
+    const credential = name === null ? null : sources.credential(name);
+    this.#params = { ...sources.defaults, ...credential?.values, ...own };
+    this.#inherited = [sources.defaultsTree, ...(credential === null ? [] : [credential.tree])];
+    this.#unknownCredential = name !== null && credential === null ? name : null;
+  }
+
+  compile(): readonly Deployment[] {
+    const { organization } = this.#params;
+    const organizations = Array.isArray(organization) ? organization : [organization ?? null];
+    return organizations.map((name) => this.#deployment(name));
+  }
+
+  #deployment(organization: string | null): Deployment {
+    const params = this.#params;
+    const entry = this.#entry;
+    const info = entry.model_info ?? {};
+    const configuredModel = params.model ?? '';
+    const found = this.#context.providers.find(configuredModel, params.custom_llm_provider ?? null);
+    const upstream = this.#upstream(found?.provider ?? null, organization);
+    const id = this.#id(organization);
+    const disabled = this.#disabled(found?.provider ?? null, upstream.settings, upstream.missing);
+    if (disabled === null) this.#noteApiVersion(found?.provider ?? null, upstream.settings);
+    return {
+      id: deploymentId(id),
+      group: groupName(entry.model_name ?? ''),
+      provider: providerId(
+        found?.provider.id ?? (configuredModel.includes('/') ? (configuredModel.split('/')[0] ?? '') : ''),
+      ),
+      model: found?.model ?? configuredModel,
+      configuredModel,
+      upstream: upstream.settings,
+      disabled,
+      order: params.order ?? null,
+      weight: params.weight ?? null,
+      rpm: params.rpm ?? entry.rpm ?? null,
+      tpm: params.tpm ?? entry.tpm ?? null,
+      maxParallel: params.max_parallel_requests ?? null,
+      tags: params.tags ?? [],
+      timeout: duration(params.timeout ?? params.request_timeout),
+      streamTimeout: duration(params.stream_timeout),
+      numRetries: params.num_retries ?? null,
+      cooldown: duration(params.cooldown_time ?? info.cooldown_time),
+      allowedFails: params.allowed_fails ?? info.allowed_fails ?? null,
+      mockResponse: Array.isArray(params.mock_response)
+        ? (params.mock_response[0] ?? null)
+        : (params.mock_response ?? null),
+      dropParams: params.drop_params ?? null,
+      additionalDropParams: params.additional_drop_params ?? [],
+      allowedParams: params.allowed_openai_params ?? [],
+      maxInputTokens: info.max_input_tokens ?? null,
+      maxOutputTokens: info.max_output_tokens ?? info.max_tokens ?? null,
+      inputCostPerToken: params.input_cost_per_token ?? info.input_cost_per_token ?? null,
+      outputCostPerToken: params.output_cost_per_token ?? info.output_cost_per_token ?? null,
+      isWildcard: (entry.model_name ?? '').includes('*'),
+      info: masked(mapAt(this.#tree, 'model_info')),
+      publicParams: masked(this.#paramsTree),
+    };
+  }
+
+  #id(organization: string | null): string {
+    const configured = this.#entry.model_info?.id;
+    if (configured === undefined) return computedId(this.#entry.model_name ?? '', this.#paramsTree, organization);
+    return Array.isArray(this.#params.organization) ? `${configured}-${organization ?? ''}` : configured;
+  }
+
+  #upstream(
+    provider: Provider | null,
+    organization: string | null,
+  ): { settings: UpstreamSettings; missing: readonly string[] } {
+    const params = this.#params;
+    const { environment } = this.#context;
+    const defaults = provider?.defaults ?? null;
+    const missing: string[] = [];
+
+    const configuredBase = params.api_base ?? params.base_url ?? null;
+    const base = configuredBase ?? firstVariable(environment, defaults?.baseUrlVariables ?? [])?.value ?? null;
+    const lacksBase = base === null && !this.#isReferred('api_base', 'base_url');
+    if (lacksBase && defaults !== null && defaults.baseUrl === null)
+      missing.push(defaults.baseUrlVariables[0] ?? 'api_base');
+
+    const key = params.api_key ?? firstVariable(environment, defaults?.apiKeyVariables ?? [])?.value ?? null;
+    const hasKey = key !== null || params.azure_ad_token !== undefined || this.#isReferred('api_key', 'azure_ad_token');
+    // A server of one's own behind a public provider's protocol often wants no key.
+    const isElsewhere =
+      configuredBase !== null &&
+      defaults !== null &&
+      defaults.baseUrl !== null &&
+      trimmed(configuredBase) !== defaults.baseUrl;
+    if (!hasKey && !isElsewhere && defaults?.needsKey === true) missing.push(defaults.apiKeyVariables[0] ?? 'api_key');
+
+    return {
+      missing,
+      settings: {
+        baseUrl: base === null ? null : trimmed(base),
+        apiKey: key === null ? null : new Secret(key),
+        apiVersion:
+          params.api_version ?? firstVariable(environment, defaults?.apiVersionVariables ?? [])?.value ?? null,
+        organization,
+        extraHeaders: extraHeaders(params),
+        extraBody: extraBody(params, [...this.#inherited, this.#paramsTree]),
+      },
+    };
+  }
+
+  #disabled(provider: Provider | null, upstream: UpstreamSettings, missing: readonly string[]): DisabledReason | null {
+    const reason = this.#unusable(provider, upstream);
+    if (reason !== null) {
+      this.#warn(reason);
+      return { missingVariables: [], message: reason };
+    }
+    if (this.#params.mock_response !== undefined) return null;
+    const unset = [...new Set([...this.#unsetVariables(), ...missing])];
+    if (unset.length === 0) return null;
+    const message = `missing ${unset.join(', ')}`;
+    this.#warn(`This deployment is out of use: ${message}.`);
+    return { missingVariables: unset, message };
+  }
+
+  /** Why the entry cannot be used whatever variables are set, or null. */
+  #unusable(provider: Provider | null, upstream: UpstreamSettings): string | null {
+    const info = this.#entry.model_info ?? {};
+    const place = variable(this.#context.environment, 'LITELLM_ENVIRONMENT');
+    const environments: readonly string[] | undefined = info.supported_environments;
+    if (environments !== undefined && (place === null || !environments.includes(place))) {
+      return `only for ${environments.join(', ')}; LITELLM_ENVIRONMENT is ${place ?? 'unset'}`;
+    }
+    if (info.blocked === true) return 'blocked (model_info.blocked)';
+    if (info.team_id !== undefined) return 'belongs to a team (model_info.team_id); teams are not built yet';
+    if (this.#unknownCredential !== null) return `credential_list has no credential named ${this.#unknownCredential}`;
+    // A model that is unset is reported with the other unset variables.
+    if (provider === null) return this.#params.model === undefined ? null : this.#unknownProvider();
+    return upstream.baseUrl === null ? null : badUrl(upstream.baseUrl);
+  }
+
+  #unknownProvider(): string {
+    const model = this.#params.model ?? '';
+    if (model === '*') return 'the model * leaves the provider open; write one entry for each provider, as openai/*';
+    const near = this.#context.providers.nearest(this.#params.custom_llm_provider ?? model);
+    const question = near.length === 0 ? '' : ` (did you mean ${near.join(' or ')}?)`;
+    return model.includes('/') || this.#params.custom_llm_provider !== undefined
+      ? `no provider for ${withoutSecrets(model)}${question}`
+      : `${withoutSecrets(model)} names no provider; write it as openai/${withoutSecrets(model)}`;
+  }
+
+  #unsetVariables(): readonly string[] {
+    return [this.#paramsTree, ...this.#inherited].flatMap((tree) =>
+      [...scalars(tree)].flatMap(({ scalar }) =>
+        isUnset(scalar) && scalar.reference !== null ? [scalar.reference] : [],
+      ),
+    );
+  }
+
+  /** Whether one of the parameters refers to a variable that is unset: then that variable is named, not the provider's. */
+  #isReferred(...names: readonly string[]): boolean {
+    return [this.#paramsTree, ...this.#inherited].some((tree) =>
+      names.some((name) => {
+        const value = tree.entries.get(name)?.value;
+        return value !== undefined && isUnset(value);
+      }),
+    );
+  }
+
+  #warn(message: string): void {
+    const path = [...this.#path, 'litellm_params'];
+    this.#context.findings.add(
+      'warning',
+      this.#tree.at === NOWHERE ? NOWHERE : keyPlace(this.#tree, ['litellm_params', 'model']),
+      path,
+      message,
+    );
+  }
+
+  #noteApiVersion(provider: Provider | null, upstream: UpstreamSettings): void {
+    const names = provider?.defaults.apiVersionVariables ?? [];
+    if (names.length === 0 || upstream.apiVersion !== null || /\/openai\/v1(\/|$)/.test(upstream.baseUrl ?? '')) return;
+    this.#context.findings.add(
+      'note',
+      keyPlace(this.#tree, ['litellm_params', 'model']),
+      [...this.#path, 'litellm_params', 'api_version'],
+      `api_version is not set, nor is ${names[0]}; a built-in version is used.`,
+      { hint: `api_version: os.environ/${names[0]}` },
+    );
+  }
+}
+
+const duration = (value: number | undefined): Millis | null => (value === undefined ? null : seconds(value));
+const trimmed = (url: string): string => url.trim().replace(/\/+$/, '');
+
+function badUrl(url: string): string | null {
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    return 'api_base is no address; it starts with https:// or http://';
+  // The base URL is shown in a response header.
+  if (parsed.username !== '' || parsed.password !== '') return 'api_base holds a name or password; use extra_headers';
+  return null;
+}

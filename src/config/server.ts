@@ -1,0 +1,80 @@
+import { Secret } from '../core/secret.ts';
+import type { ServerSettings } from '../core/snapshot.ts';
+import { seconds } from '../core/units.ts';
+import { type Environment, firstVariable, variable } from './environment.ts';
+import type { Findings } from './findings.ts';
+import type { ConfigFile } from './keys/root.ts';
+import { NOWHERE } from './tree.ts';
+
+const MEGABYTE = 1_048_576;
+const SIZE_MB = 100;
+/** Proxies in between commonly close a connection after 60 s of silence. */
+const STREAM_KEEP_ALIVE_SECONDS = 15;
+
+/** Settings of the service: `general_settings`, `litellm_settings`, then LiteLLM's variables, then defaults. */
+export function compileServer(file: ConfigFile, environment: Environment, findings: Findings): ServerSettings {
+  const general = file.general_settings ?? {};
+  const shared = file.litellm_settings ?? {};
+  const masterKey = general.master_key ?? variable(environment, 'LITELLM_MASTER_KEY');
+  if (masterKey !== null) reportWeakKey(masterKey, findings);
+  const streamUsage = general.always_include_stream_usage;
+  return {
+    masterKey: masterKey === null ? null : new Secret(masterKey),
+    keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
+    dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),
+    modifyParams: shared.modify_params ?? /^true$/i.test(variable(environment, 'LITELLM_MODIFY_PARAMS') ?? ''),
+    errorProfile: general.error_profile ?? 'tollgate',
+    streamUsage: streamUsage === undefined ? 'hide' : streamUsage ? 'always' : 'never',
+    maxRequestBytes: Math.floor((general.max_request_size_mb ?? SIZE_MB) * MEGABYTE),
+    maxResponseBytes: Math.floor((general.max_response_size_mb ?? SIZE_MB) * MEGABYTE),
+    keepAlive: seconds(general.stream_keep_alive ?? STREAM_KEEP_ALIVE_SECONDS),
+    corsOrigins: general.cors_origins ??
+      variable(environment, 'LITELLM_CORS_ORIGINS')
+        ?.split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean) ?? ['*'],
+    logLevel: logLevel(file, environment),
+    forwardClientHeaders: general.forward_client_headers_to_llm_api ?? false,
+    allowClientCredentials: general.allow_client_side_credentials ?? false,
+    completionModel: general.completion_model ?? null,
+    embeddingModel: general.embedding_model ?? null,
+    requireUser: general.enforce_user_param ?? false,
+    demo: false,
+  };
+}
+
+function logLevel(file: ConfigFile, environment: Environment): ServerSettings['logLevel'] {
+  if (file.litellm_settings?.set_verbose === true || file.router_settings?.set_verbose === true) return 'debug';
+  if (file.general_settings?.log_level !== undefined) return file.general_settings.log_level;
+  switch (firstVariable(environment, ['LITELLM_LOG', 'LITELLM_LOG_LEVEL'])?.value.toUpperCase()) {
+    case 'DEBUG':
+      return 'debug';
+    case 'WARN':
+    case 'WARNING':
+      return 'warn';
+    case 'ERROR':
+    case 'CRITICAL':
+      return 'error';
+    default:
+      return 'info';
+  }
+}
+
+/** Keys that stand in documents or are short enough to guess. */
+function reportWeakKey(key: string, findings: Findings): void {
+  const isWeak = key.length < 16 || /^sk-(1234|.*(example|change-?me|your).*)$/i.test(key);
+  if (isWeak)
+    findings.add(
+      'warning',
+      NOWHERE,
+      ['general_settings', 'master_key'],
+      'The master key is easy to guess; scripts/setup-litellm-env.sh makes a good one.',
+    );
+  else if (!key.startsWith('sk-'))
+    findings.add(
+      'note',
+      NOWHERE,
+      ['general_settings', 'master_key'],
+      'LiteLLM’s tools expect a master key that starts with sk-.',
+    );
+}
