@@ -1,0 +1,57 @@
+import type { HeaderPair } from '../core/http.ts';
+import type { OutboundRequest } from './upstream.ts';
+
+/** Where a URL points, prepared for writing requests. */
+export interface Target {
+  /** Key of the pool: scheme, host and port. */
+  readonly origin: string;
+  readonly isSecure: boolean;
+  /** Name or address without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  /** The end of the request line and the `host` line. */
+  readonly start: string;
+  readonly path: string;
+}
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Written here from the URL and the body; a second opinion in the caller's headers would be a smuggling hole. */
+const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'host']);
+
+/** Reads an absolute URL; null when it is none, or neither http nor https. Credentials in it are not sent. */
+export function parseTarget(text: string): Target | null {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;
+  const isSecure = url.protocol === 'https:';
+  const hostname = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
+  return {
+    origin: `${url.protocol}//${url.host}`,
+    isSecure,
+    hostname,
+    port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
+    start: ` HTTP/1.1\r\nhost: ${url.host}\r\n`,
+    path: url.pathname + url.search,
+  };
+}
+
+/**
+ * The request head as latin-1 text, with `host` and `content-length`; the caller's own lines of these names and of the
+ * connection's management are left out.
+ *
+ * @returns null when a name or a value cannot be sent: line ends and other control characters, or characters over 0xFF
+ */
+export function writeHead(request: OutboundRequest, target: Target): string | null {
+  let head = `${request.method} ${target.path}${target.start}`;
+  for (const header of request.headers) {
+    if (!isSendable(header)) return null;
+    if (!OURS.has(header[0])) head += `${header[0]}: ${header[1]}\r\n`;
+  }
+  const length = request.body?.length ?? 0;
+  if (request.method === 'POST' || length > 0) head += `content-length: ${length}\r\n`;
+  return `${head}\r\n`;
+}
+
+function isSendable(header: HeaderPair): boolean {
+  return NAME.test(header[0]) && VALUE.test(header[1]);
+}
