@@ -1,0 +1,59 @@
+import { VERSION } from '../core/version.ts';
+import { helpText, readServeArguments } from './arguments.ts';
+import { processIo } from './io.ts';
+
+/**
+ * Runs the command line; subcommands are loaded only when they are asked for, so that serving starts fast.
+ *
+ * @param argv words after the program's name
+ */
+export async function run(argv: readonly string[]): Promise<void> {
+  const io = processIo;
+  const [command, ...rest] = argv;
+  switch (command) {
+    case 'check': {
+      const { check } = await import('./check.ts');
+      process.exitCode = check(rest, io);
+      return;
+    }
+    case 'explain': {
+      const { explain } = await import('./explain.ts');
+      process.exitCode = explain(rest, io);
+      return;
+    }
+    case 'simulate': {
+      const { simulate } = await import('./simulate.ts');
+      process.exitCode = await simulate(rest, io);
+      return;
+    }
+    case 'doctor': {
+      const { doctor } = await import('./doctor.ts');
+      process.exitCode = await doctor(rest, io);
+      return;
+    }
+  }
+  const args = readServeArguments(command === 'serve' ? rest : argv, io.env);
+  if (typeof args === 'string') {
+    io.writeError(`tollgate: ${args}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  switch (args.kind) {
+    case 'version':
+      io.write(`tollgate ${VERSION}\n`);
+      return;
+    case 'help':
+      io.write(helpText);
+      return;
+    case 'health':
+    case 'test': {
+      const { ask } = await import('./ask.ts');
+      process.exitCode = await ask(args, io);
+      return;
+    }
+    case 'serve': {
+      const { serve } = await import('./serve.ts');
+      process.exitCode = await serve(args, io);
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
+import { renderFindings } from '../config/report.ts';
+import { watchConfig } from '../config/watch.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { VERSION } from '../core/version.ts';
+import { masterKeyAuthenticator } from '../gateway/authenticate.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import type { GatewayPorts } from '../gateway/ports.ts';
+import { Slots } from '../gateway/slots.ts';
+import { HealthTable } from '../router/health.ts';
+import { LoadTable } from '../router/load.ts';
+import { createLogger, type Logger } from '../telemetry/log.ts';
+import { MetricsRegistry } from '../telemetry/metrics.ts';
+import { logRequest } from '../telemetry/request-log.ts';
+import { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { serve as listen } from '../transport/bun-server.ts';
+import type { GatewayServer } from '../transport/server.ts';
+import { systemClock } from '../transport/system-clock.ts';
+import { createUpstream } from '../transport/upstream-h1.ts';
+import type { ServeArguments } from './arguments.ts';
+import { readEnvFile } from './environment.ts';
+import type { Io } from './io.ts';
+import { statusPages } from './status-pages.ts';
+import { welcome } from './welcome.ts';
+
+const BODY_TIMEOUT_MS = 60_000;
+const IDLE_SECONDS = 75;
+/** How long running answers may go on after SIGTERM. */
+const STOP_PATIENCE_MS = 30_000;
+
+type Environment = Io['env'];
+type LogLevel = Snapshot['server']['logLevel'];
+
+/**
+ * The composition root: reads the configuration, builds every part, listens, and keeps going until a signal.
+ *
+ * @returns the exit code, once the gateway has stopped or when it could not start
+ */
+export async function serve(args: ServeArguments, io: Io): Promise<number> {
+  const env = readEnvFile(io, args.envFile);
+  if (typeof env === 'string') return refuse(io, env);
+  const demo = await demoFor(args, io, env);
+  const loaded = load(args, io, env, demo);
+  if (loaded.kind === 'invalid') {
+    io.writeError(`${renderFindings(loaded.findings)}\ntollgate: ${args.config} was not loaded; nothing was started.\n`);
+    return 1;
+  }
+  if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
+  mkdirSync(args.dataDir, { recursive: true });
+
+  const log = createLogger(logLevel(args, env, loaded), (lines) => io.write(lines), systemClock.wall);
+  logFindings(log, loaded);
+  for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
+
+  const running = start(args, loaded, log, { args, io, env, demo });
+  if (typeof running === 'string') return refuse(io, running);
+  io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
+  await running.stopped;
+  log.flush();
+  await demo?.stop();
+  return 0;
+}
+
+function logFindings(log: Logger, { findings }: Loaded): void {
+  for (const { severity, message, file, line, path, hint } of findings) {
+    const fields = { file, line, path, hint };
+    if (severity === 'note') log.info(message, fields);
+    else log.warn(message, fields);
+  }
+}
+
+const NO_MASTER_KEY = `no master key is set, so nobody could be told from anybody.
+Set LITELLM_MASTER_KEY (any text that starts with sk-), or general_settings.master_key: os.environ/LITELLM_MASTER_KEY.
+In a clone, 'npm start' and scripts/setup-litellm-env.sh generate one into .env.`;
+
+interface Sources {
+  readonly args: ServeArguments;
+  readonly io: Io;
+  readonly env: Environment;
+  readonly demo: Demo | null;
+}
+
+interface Demo {
+  readonly baseUrl: string;
+  stop(): Promise<void>;
+}
+
+/** The in-process model `demo`: only when no provider could answer, or when it is asked for. */
+async function demoFor(args: ServeArguments, io: Io, env: Environment): Promise<Demo | null> {
+  if (env.TOLLGATE_DEMO === 'false') return null;
+  const first = load(args, io, env, null);
+  const hasProvider = first.kind === 'loaded' && [...first.snapshot.deployments.values()].some((each) => each.disabled === null);
+  if ((hasProvider && env.TOLLGATE_DEMO !== 'true') || first.kind === 'invalid') return null;
+  const { startSimulator } = await import('../simulator/simulator.ts');
+  const simulator = await startSimulator({ demo: true });
+  return { baseUrl: `${simulator.url}/v1`, stop: () => simulator.stop() };
+}
+
+function load(args: ServeArguments, io: Io, env: Environment, demo: Demo | null) {
+  return loadConfig(loadOptions(args, io, env, demo));
+}
+
+function loadOptions(args: ServeArguments, io: Io, env: Environment, demo: Demo | null): LoadOptions {
+  return { path: args.config, readFile: io.readFile, env, strict: false, demo };
+}
+
+function logLevel(args: ServeArguments, env: Environment, loaded: Loaded): LogLevel {
+  if (args.debug === 'detailed') return 'debug';
+  if (args.debug === 'debug') return 'info';
+  const named = (env.LITELLM_LOG ?? env.LITELLM_LOG_LEVEL ?? '').toLowerCase();
+  const known: Readonly<Record<string, LogLevel>> = { debug: 'debug', info: 'info', warning: 'warn', warn: 'warn', error: 'error' };
+  return known[named] ?? loaded.snapshot.server.logLevel;
+}
+
+interface Running {
+  readonly server: GatewayServer;
+  readonly stopped: Promise<void>;
+  current(): Snapshot;
+}
+
+/** Builds the whole graph and listens; a string says why that was impossible. */
+function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sources): Running | string {
+  let snapshot: Snapshot = { ...loaded.snapshot, version: 1 };
+  const current = () => snapshot;
+  const health = new HealthTable();
+  const loads = new LoadTable();
+  const slots = new Slots(systemClock);
+  const registry = new MetricsRegistry();
+  const metrics = new RequestMetrics(registry, (model) => isKnownName(snapshot, model));
+  const reload = new ReloadState(registry);
+  const upstream = createUpstream({ ca: sources.env.NODE_EXTRA_CA_CERTS === undefined ? undefined : readOrNothing(sources) }, systemClock);
+  let isStopping = false;
+
+  const ports = {
+    snapshots: { current },
+    keys: masterKeyAuthenticator(current),
+    // Limits and budgets take this place with the store; until then every call of a known key is admitted.
+    admission: { admit: () => ({ settle() {} }) },
+    ledger: {
+      record(entry) {
+        metrics.request(entry);
+        logRequest(log, entry);
+      },
+    },
+    log: {
+      retryDelay: (event) => log.warn('waiting before another try', { call_id: event.callId, deployment: event.deployment, delay_ms: event.delay, reason: event.reason }),
+      internalError: ({ callId, error }) => log.error('internal error', { call_id: callId, error }),
+    },
+    meters: metrics,
+    random: Math.random,
+    hexId: () => randomUUID().replaceAll('-', ''),
+  } satisfies GatewayPorts;
+
+  registry.observed('tollgate_config_version', 'Version of the configuration in use.', () => snapshot.version);
+  registry.observed('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
+  registry.observed('tollgate_requests_in_flight', 'LLM requests not answered yet.', () => gateway.running);
+
+  const gateway = new Gateway({
+    ports,
+    clock: systemClock,
+    upstream,
+    health,
+    load: loads,
+    slots,
+    rootPath: (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, ''),
+    pages: statusPages({
+      current,
+      now: systemClock.now,
+      health,
+      configProblem: () => reload.problem,
+      isStopping: () => isStopping,
+      metrics: () => registry.render(),
+    }),
+  });
+
+  let server: GatewayServer;
+  try {
+    server = listen(
+      { hostname: args.host, port: args.port, maxBodyBytes: snapshot.server.maxRequestBytes, bodyTimeoutMs: BODY_TIMEOUT_MS, idleSeconds: IDLE_SECONDS },
+      (request) => gateway.handle(request),
+      (error) => ports.log.internalError({ callId: null, error }),
+    );
+  } catch (error) {
+    return `cannot listen on ${args.host}:${args.port}: ${(error as Error).message}\nAnother program may have the port; choose one with --port.`;
+  }
+
+  const take = (next: ReturnType<typeof loadConfig>) => {
+    if (next.kind === 'invalid') {
+      reload.refused(renderFindings(next.findings));
+      log.error('the edited configuration is wrong and was not taken; the one before stays in use', { problem: reload.problem });
+      return;
+    }
+    reload.taken();
+    if (next.snapshot.fingerprint === snapshot.fingerprint) return;
+    snapshot = { ...next.snapshot, version: snapshot.version + 1 };
+    health.prune(snapshot.deployments.keys());
+    loads.prune(snapshot.deployments.keys());
+    log.info('configuration swapped', { version: snapshot.version, fingerprint: snapshot.fingerprint });
+    logFindings(log, next);
+  };
+  const options = loadOptions(args, sources.io, sources.env, sources.demo);
+  const watcher = args.config === null ? null : watchConfig({ load: options, current: loaded, clock: systemClock, onChange: take });
+
+  const stopped = untilSignal(log, () => watcher?.reload()).then(async () => {
+    isStopping = true;
+    log.info('stopping: no new connections, running answers go on');
+    watcher?.stop();
+    await server.stop(STOP_PATIENCE_MS);
+    upstream.close();
+  });
+  return { server, stopped, current };
+}
+
+/** Whether the last edit of the configuration was taken; loud in metrics, log and readiness. */
+class ReloadState {
+  problem: string | null = null;
+  readonly #failures;
+  readonly #gauge;
+
+  constructor(registry: MetricsRegistry) {
+    this.#failures = registry.counter('tollgate_config_reload_failures_total', 'Edits of the configuration that were refused.', []);
+    this.#gauge = registry.gauge('tollgate_config_last_reload_successful', 'Whether the configuration on disk is the one in use.', []);
+    this.#failures.add({}, 0);
+    this.#gauge.set({}, 1);
+  }
+
+  refused(problem: string): void {
+    this.problem = problem;
+    this.#failures.add({});
+    this.#gauge.set({}, 0);
+  }
+
+  taken(): void {
+    this.problem = null;
+    this.#gauge.set({}, 1);
+  }
+}
+
+function isKnownName(snapshot: Snapshot, model: string): boolean {
+  for (const name of snapshot.groups.keys()) if (name === model) return true;
+  return snapshot.aliases.has(model);
+}
+
+function readOrNothing({ io, env }: Sources): string | undefined {
+  try {
+    return io.readFile(env.NODE_EXTRA_CA_CERTS ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves at SIGTERM or SIGINT; SIGHUP asks for a reload. A second signal ends the process at once. */
+function untilSignal(log: Logger, onHangUp: () => void): Promise<void> {
+  process.on('SIGHUP', onHangUp);
+  // A fault in one request must not end the others.
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
+  process.on('uncaughtException', (error) => log.error('uncaught exception', { error }));
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.on('SIGTERM', () => process.exit(1));
+      process.on('SIGINT', () => process.exit(130));
+      resolve();
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  });
+}
+
+function refuse(io: Io, reason: string): number {
+  io.writeError(`tollgate: ${reason}\n`);
+  return 1;
+}

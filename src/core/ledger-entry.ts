@@ -1,0 +1,45 @@
+import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
+import type { EpochMillis, Millis } from './units.ts';
+import type { Usage } from './usage.ts';
+
+/** How a request ended, as the ledger and the log tell it. */
+export type RequestEnd = 'success' | 'failure' | 'client-gone' | 'broken-stream';
+
+/** One request as it is recorded: who asked, what answered, what it took. Every request has exactly one. */
+export interface LedgerEntry {
+  /** Ours, never the client's: the idempotency key. */
+  readonly requestId: RequestId;
+  /** The label of the client (`x-litellm-call-id`), or our own id. */
+  readonly callId: string;
+  readonly principal: string;
+  readonly endpoint: string;
+  /** The model name that the client sent. */
+  readonly requestedModel: string;
+  /** The group that answered, null when none did. */
+  readonly group: string | null;
+  readonly deployment: DeploymentId | null;
+  readonly provider: ProviderId | null;
+  readonly model: string | null;
+  readonly isStreaming: boolean;
+  readonly end: RequestEnd;
+  readonly status: number;
+  readonly usage: Usage | null;
+  readonly startedAt: EpochMillis;
+  readonly duration: Millis;
+  /** Time that the gateway itself added. */
+  readonly overhead: Millis;
+  /** From arrival to the first byte sent to the client; null when nothing was sent. */
+  readonly firstByte: Millis | null;
+  readonly attempts: readonly AttemptRecord[];
+  readonly user: string | null;
+  readonly tags: readonly string[];
+}
+
+/** One try, for the request's own list of attempts. */
+export interface AttemptRecord {
+  readonly deployment: DeploymentId;
+  readonly group: string;
+  readonly outcome: string;
+  readonly delay: Millis;
+  readonly duration: Millis;
+}

@@ -1,0 +1,62 @@
+import type { GroupName } from '../core/ids.ts';
+import type { Deployment, Snapshot } from '../core/snapshot.ts';
+
+/** What LiteLLM gives as the birth of every model (litellm.md §3.3). */
+const CREATED = 1677610602;
+
+interface ModelObject {
+  readonly id: string;
+  readonly object: 'model';
+  readonly created: number;
+  readonly owned_by: 'openai';
+}
+
+/** `GET /v1/models`: every public name with at least one usable deployment, hidden aliases left out. */
+export function modelList(snapshot: Snapshot): { readonly data: readonly ModelObject[]; readonly object: 'list' } {
+  return { data: publicNames(snapshot).map(modelObject), object: 'list' };
+}
+
+/** `GET /v1/models/{id}`, or null when no such name is served. */
+export function oneModel(snapshot: Snapshot, id: string): ModelObject | null {
+  const isServed = publicNames(snapshot).includes(id) || snapshot.wildcards.some((group) => group.pattern.test(id));
+  return isServed ? modelObject(id) : null;
+}
+
+/** `GET /model/info`: all deployments, or the one with this id; null when there is none. */
+export function modelInfo(snapshot: Snapshot, id: string | null): { readonly data: readonly unknown[] } | null {
+  const all = [...snapshot.deployments.values()];
+  const chosen = id === null ? all : all.filter((deployment) => deployment.id === id);
+  return id !== null && chosen.length === 0 ? null : { data: chosen.map(infoOf) };
+}
+
+function infoOf(deployment: Deployment) {
+  return {
+    model_name: deployment.group,
+    litellm_params: deployment.publicParams,
+    model_info: {
+      ...deployment.info,
+      id: deployment.id,
+      db_model: false,
+      key: deployment.configuredModel,
+      litellm_provider: deployment.provider,
+      max_input_tokens: deployment.maxInputTokens,
+      max_output_tokens: deployment.maxOutputTokens,
+      input_cost_per_token: deployment.inputCostPerToken,
+      output_cost_per_token: deployment.outputCostPerToken,
+      ...(deployment.disabled === null ? {} : { disabled: deployment.disabled.message }),
+    },
+  };
+}
+
+function publicNames(snapshot: Snapshot): string[] {
+  const isUsable = (name: GroupName) => snapshot.groups.get(name)?.deployments.some((each) => each.disabled === null) === true;
+  const names: string[] = [];
+  for (const group of snapshot.groups.values()) if (isUsable(group.name)) names.push(group.name);
+  for (const group of snapshot.wildcards) if (group.deployments.some((each) => each.disabled === null)) names.push(group.name);
+  for (const [alias, { target, isHidden }] of snapshot.aliases) if (!isHidden && isUsable(target)) names.push(alias);
+  return names;
+}
+
+function modelObject(id: string): ModelObject {
+  return { id, object: 'model', created: CREATED, owned_by: 'openai' };
+}

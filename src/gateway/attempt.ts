@@ -1,0 +1,398 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import type { HeaderPair } from '../core/http.ts';
+import type { Failure, TimeoutPhase } from '../core/outcome.ts';
+import { earliest, type Millis, millis, minus, plus } from '../core/units.ts';
+import type { Encoder } from '../endpoints/endpoint.ts';
+import type { CallContext, Facet, Provider, Reply, ReplyHead, StreamDecoder, UpstreamRequest } from '../providers/provider.ts';
+import type { AttemptLimits } from '../router/route.ts';
+import { decompressor, type Decompressor } from '../transport/decompress.ts';
+import type { Upstream, UpstreamCall, UpstreamFault, UpstreamHandlers } from '../transport/upstream.ts';
+import { completionToChunks } from '../wire/openai/synthetic.ts';
+import { SseSplitter } from '../wire/sse.ts';
+import { Relay, type RelayListener } from './relay.ts';
+
+/** Most bytes of an error answer that are read; the rest says nothing new. */
+const ERROR_BODY_LIMIT = 1024 * 1024;
+/** How long the rest of a body may take after its protocol ended, before the connection is given up. */
+const DRAIN_PATIENCE = millis(2_000);
+/** A client that reads nothing for this long is dropped (transport.md §5). */
+const CLIENT_PATIENCE = millis(300_000);
+
+/** How an attempt ended, or that its stream now belongs to the client. */
+export type AttemptEnd =
+  | { readonly kind: 'reply'; readonly reply: Exclude<Reply, { kind: 'failed' }>; readonly head: AnswerHead }
+  | { readonly kind: 'stream'; readonly relay: Relay; readonly head: AnswerHead; readonly whole: Promise<StreamEnd> }
+  | { readonly kind: 'failed'; readonly outcome: Failure };
+
+/** How a committed stream ended; null when its protocol says it is whole. */
+export interface StreamEnd {
+  readonly failure: Failure | null;
+}
+
+/** The upstream's status and headers. */
+export class AnswerHead implements ReplyHead {
+  readonly status: number;
+  readonly pairs: readonly HeaderPair[];
+
+  constructor(status: number, pairs: readonly HeaderPair[]) {
+    this.status = status;
+    this.pairs = pairs;
+  }
+
+  header(name: string): string | null {
+    let value: string | null = null;
+    for (const [key, text] of this.pairs) if (key === name) value = value === null ? text : `${value}, ${text}`;
+    return value;
+  }
+}
+
+export interface AttemptPlan {
+  readonly provider: Provider;
+  readonly facet: Facet;
+  readonly request: UpstreamRequest;
+  readonly context: CallContext;
+  readonly limits: AttemptLimits;
+  readonly encoder: Encoder;
+  readonly passThrough: boolean;
+  readonly maxResponseBytes: number;
+}
+
+type Phase = 'connecting' | 'waiting' | 'reading' | 'relaying' | 'draining' | 'over';
+type BodyMode = 'undecided' | 'whole' | 'events';
+
+/**
+ * One try at one deployment: a call, its time limits and what becomes of its answer.
+ *
+ * connecting ─sent─▶ waiting ─head─▶ reading ─commit─▶ relaying ─protocol end─▶ draining ─▶ over
+ *
+ * 1. `done` settles once: with a whole reply, with a committed stream, or with a failure.
+ * 2. Before the commit point a failure is silent, so that another deployment can be tried.
+ * 3. An event stream is whole only when its protocol says so, never because the transport ended.
+ * 4. The idle limit runs only while the upstream is waited for, not while the client is slow.
+ * 5. Whatever the end, the connection is given back or closed, and the timer is gone.
+ */
+export class Attempt implements UpstreamHandlers, RelayListener {
+  readonly done: Promise<AttemptEnd>;
+  readonly #plan: AttemptPlan;
+  readonly #clock: Clock;
+  readonly #relay: Relay;
+  readonly #settle: (end: AttemptEnd) => void;
+  #endStream: ((end: StreamEnd) => void) | null = null;
+  #call: UpstreamCall | null = null;
+  #phase: Phase = 'connecting';
+  #mode: BodyMode = 'undecided';
+  #head: AnswerHead | null = null;
+  #inflate: Decompressor | null = null;
+  #splitter: SseSplitter | null = null;
+  #decoder: StreamDecoder | null = null;
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #timer: Timer | null = null;
+  #lastByte: Millis;
+  #blockedSince: Millis | null = null;
+
+  constructor(plan: AttemptPlan, clock: Clock) {
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#lastByte = clock.now();
+    this.#relay = new Relay(plan.encoder, plan.passThrough, this, clock);
+    const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
+    this.done = promise;
+    this.#settle = resolve;
+  }
+
+  /** Sends the request; everything else comes back through the handlers. */
+  start(upstream: Upstream): this {
+    const { request } = this.#plan;
+    this.#arm();
+    this.#call = upstream.request(
+      { method: request.method, url: request.url, headers: request.headers, body: request.body },
+      this,
+    );
+    return this;
+  }
+
+  /** The client went away: the upstream is closed at once. */
+  abandon(): void {
+    if (this.#phase === 'over') return;
+    const wasRelaying = this.#phase === 'relaying';
+    this.#relay.abandon();
+    this.#close();
+    if (wasRelaying) this.#endStream?.({ failure: { kind: 'client-gone' } });
+    else this.#settle({ kind: 'failed', outcome: { kind: 'client-gone' } });
+  }
+
+  // What the transport says.
+
+  onSent(): void {
+    if (this.#phase !== 'connecting') return;
+    this.#phase = 'waiting';
+    this.#lastByte = this.#clock.now();
+    this.#rearm();
+  }
+
+  onHead(status: number, headers: readonly HeaderPair[]): void {
+    if (this.#phase === 'over') return;
+    this.#phase = 'reading';
+    const head = new AnswerHead(status, headers);
+    this.#head = head;
+    this.#lastByte = this.#clock.now();
+    const coding = head.header('content-encoding');
+    if (coding !== null && coding !== 'identity') {
+      this.#inflate = decompressor(coding, {
+        onData: (bytes) => this.#body(bytes),
+        onEnd: () => this.#bodyEnd(),
+        onError: (message) => this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: message }),
+      });
+      if (this.#inflate === null) {
+        this.#fail({ kind: 'broken-stream', committed: false, detail: `unknown content-encoding ${coding}` });
+        return;
+      }
+    }
+    this.#mode = this.#bodyMode(head);
+  }
+
+  /** Streams are streams by their content type; some hosts answer a stream request with plain JSON, or with no type. */
+  #bodyMode(head: AnswerHead): BodyMode {
+    if (!this.#plan.context.isStreaming || !isSuccess(head.status)) return 'whole';
+    const type = head.header('content-type')?.toLowerCase() ?? '';
+    if (type.startsWith('text/event-stream')) return 'events';
+    return type.startsWith('application/json') ? 'whole' : 'undecided';
+  }
+
+  onData(bytes: Buffer): void {
+    if (this.#phase === 'over' || this.#phase === 'draining') return;
+    this.#lastByte = this.#clock.now();
+    if (this.#inflate !== null) this.#inflate.push(bytes);
+    else this.#body(bytes);
+  }
+
+  onEnd(): void {
+    if (this.#phase === 'over') return;
+    if (this.#phase === 'draining') {
+      this.#release();
+      return;
+    }
+    if (this.#inflate !== null) this.#inflate.end();
+    else this.#bodyEnd();
+  }
+
+  onError(fault: UpstreamFault): void {
+    if (this.#phase === 'over') return;
+    if (this.#phase === 'draining') {
+      this.#release();
+      return;
+    }
+    if (fault.kind === 'connect' || this.#head === null) {
+      this.#fail({ kind: 'connect-failed', code: fault.code });
+      return;
+    }
+    const detail = `${fault.message} (${fault.code})`;
+    this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail });
+  }
+
+  // What becomes of the body.
+
+  #body(bytes: Buffer): void {
+    if (this.#phase === 'over' || this.#phase === 'draining') return;
+    if (this.#mode === 'undecided') this.#mode = sniffMode(bytes);
+    if (this.#mode === 'events') this.#events(bytes);
+    else this.#collect(bytes);
+  }
+
+  #collect(bytes: Buffer): void {
+    this.#size += bytes.length;
+    const limit = isSuccess(this.#head?.status ?? 0) ? this.#plan.maxResponseBytes : ERROR_BODY_LIMIT;
+    if (this.#size > limit) {
+      this.#fail({ kind: 'broken-stream', committed: false, detail: `the answer is larger than ${limit} bytes` });
+      return;
+    }
+    this.#chunks.push(bytes);
+  }
+
+  #events(bytes: Buffer): void {
+    this.#splitter ??= new SseSplitter();
+    this.#decoder ??= this.#plan.facet.stream(this.#plan.context);
+    const decoder = this.#decoder;
+    const fault = this.#splitter.push(bytes, (event) => {
+      if (this.#phase !== 'draining' && this.#phase !== 'over') decoder.push(event, this.#relay);
+    });
+    this.#relay.flush();
+    if (fault !== null) this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: fault.message });
+  }
+
+  #bodyEnd(): void {
+    if (this.#phase === 'over' || this.#phase === 'draining') return;
+    if (this.#mode === 'events') {
+      this.#eventsEnd();
+      return;
+    }
+    const head = this.#head;
+    if (head === null) return;
+    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    if (!isSuccess(head.status)) {
+      this.#release();
+      this.#settle({ kind: 'failed', outcome: this.#plan.provider.classify(head, body) });
+      return;
+    }
+    const reply = this.#plan.facet.reply(head, body, this.#plan.context);
+    this.#release();
+    if (reply.kind === 'failed') this.#settle({ kind: 'failed', outcome: reply.outcome });
+    else if (this.#plan.context.isStreaming) this.#streamWhole(reply, head);
+    else this.#settle({ kind: 'reply', reply, head });
+  }
+
+  #eventsEnd(): void {
+    const decoder = this.#decoder;
+    if (this.#splitter !== null && decoder !== null) {
+      this.#splitter.end((event) => decoder.push(event, this.#relay));
+      if (!this.#isProtocolOver()) decoder.end(this.#relay);
+    }
+    // The body is over: what the decoder did not end is broken.
+    if (this.#isProtocolOver()) this.#release();
+    else this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: 'the stream ended without its end' });
+  }
+
+  #isProtocolOver(): boolean {
+    return this.#phase === 'draining' || this.#phase === 'over';
+  }
+
+  /** A host ignored `stream` and sent a whole answer: the client gets it as a stream all the same. */
+  #streamWhole(reply: Exclude<Reply, { kind: 'failed' }>, head: AnswerHead): void {
+    this.#phase = 'reading';
+    this.#head = head;
+    if (reply.usage !== null) this.#relay.usage(reply.usage);
+    this.#relay.meaningful();
+    if (reply.kind === 'bytes' && this.#plan.facet.speaks !== 'openai-chat') {
+      // The legacy dialect's whole answer has the shape of its only chunk.
+      this.#relay.raw(Buffer.concat([Buffer.from('data: '), flat(reply.body), Buffer.from('\n\n')]));
+    } else {
+      const chat = reply.kind === 'chat' ? reply.chat : JSON.parse(Buffer.from(reply.body).toString('utf8'));
+      for (const chunk of completionToChunks(chat)) {
+        if (chunk.choices.length > 0 || this.#plan.context.wantsUsage) this.#relay.chunk(chunk);
+      }
+    }
+    this.#relay.complete();
+    this.#release();
+  }
+
+  // What the relay says.
+
+  onCommit(): void {
+    this.#phase = 'relaying';
+    const { promise, resolve } = Promise.withResolvers<StreamEnd>();
+    this.#endStream = resolve;
+    // The head is there: nothing commits before it.
+    this.#settle({ kind: 'stream', relay: this.#relay, head: this.#head as AnswerHead, whole: promise });
+  }
+
+  onBacklog(): void {
+    this.#blockedSince = this.#clock.now();
+    this.#call?.pause();
+  }
+
+  onDrained(): void {
+    this.#blockedSince = null;
+    this.#lastByte = this.#clock.now();
+    this.#call?.resume();
+  }
+
+  onProtocolEnd(failure: Failure | null): void {
+    if (failure !== null) {
+      this.#fail(failure);
+      return;
+    }
+    this.#phase = 'draining';
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(DRAIN_PATIENCE, () => this.#close());
+    this.#call?.resume();
+    this.#endStream?.({ failure: null });
+  }
+
+  // Limits and endings.
+
+  #arm(): void {
+    const wait = minus(this.#due(), this.#clock.now());
+    this.#timer = this.#clock.after(wait > 0 ? wait : millis(0), () => this.#check());
+  }
+
+  #rearm(): void {
+    this.#timer?.cancel();
+    this.#arm();
+  }
+
+  /** When the nearest limit is reached if no byte comes until then. */
+  #due(): Millis {
+    const { limits } = this.#plan;
+    if (this.#blockedSince !== null) return earliest(plus(this.#blockedSince, CLIENT_PATIENCE), limits.deadline);
+    return earliest(plus(this.#lastByte, this.#limit()), limits.deadline);
+  }
+
+  #limit(): Millis {
+    const { limits } = this.#plan;
+    if (this.#phase === 'connecting') return limits.connect;
+    return this.#phase === 'relaying' || this.#chunks.length > 0 ? limits.idle : limits.firstByte;
+  }
+
+  /** The timer is set once for a limit and looks again when it fires, so that bytes cost no timer. */
+  #check(): void {
+    if (this.#phase === 'over' || this.#phase === 'draining') return;
+    const now = this.#clock.now();
+    if (now < this.#due()) {
+      this.#arm();
+      return;
+    }
+    if (now >= this.#plan.limits.deadline) {
+      this.#fail({ kind: 'timeout', phase: 'total', limit: this.#plan.limits.deadline });
+    } else if (this.#blockedSince !== null) {
+      this.abandon();
+    } else {
+      this.#fail({ kind: 'timeout', phase: this.#timeoutPhase(), limit: this.#limit() });
+    }
+  }
+
+  #timeoutPhase(): TimeoutPhase {
+    if (this.#phase === 'connecting') return 'connect';
+    return this.#phase === 'relaying' || this.#chunks.length > 0 ? 'idle' : 'first-byte';
+  }
+
+  #fail(outcome: Failure): void {
+    if (this.#phase === 'over') return;
+    const wasCommitted = this.#relay.isCommitted;
+    this.#close();
+    if (wasCommitted) this.#endStream?.({ failure: committedFailure(outcome) });
+    else this.#settle({ kind: 'failed', outcome });
+  }
+
+  /** The connection goes back to the pool by itself. */
+  #release(): void {
+    this.#phase = 'over';
+    this.#timer?.cancel();
+  }
+
+  #close(): void {
+    this.#release();
+    this.#call?.abort();
+  }
+}
+
+function committedFailure(outcome: Failure): Failure {
+  return outcome.kind === 'broken-stream' ? { ...outcome, committed: true } : outcome;
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** `data:`, `event:` or a comment at the start is a stream whatever the content type says. */
+function sniffMode(bytes: Buffer): BodyMode {
+  const start = bytes.subarray(0, 64).toString('latin1').trimStart();
+  if (start === '') return 'undecided';
+  return /^(data|event|id|retry)?:/.test(start) ? 'events' : 'whole';
+}
+
+/** JSON on one line, as an event needs it; raw line ends cannot stand inside JSON strings. */
+function flat(body: Uint8Array): Uint8Array {
+  return Buffer.from(Buffer.from(body).toString('utf8').replace(/[\r\n]+/g, ' ').trim(), 'utf8');
+}

@@ -1,0 +1,226 @@
+import { type GatewayError, gatewayError } from '../core/errors.ts';
+import { isObject, type Json, type JsonObject } from '../core/json.ts';
+import type { FallbackMap } from '../core/snapshot.ts';
+import { type Millis, seconds } from '../core/units.ts';
+import type { ClientFallback, RoutingControls } from '../router/route.ts';
+import type { ServerRequest } from '../transport/server.ts';
+import type { Edit, JsonBody } from '../wire/json-splice.ts';
+
+/** Members that are for the gateway and never go upstream (litellm.md §2.9). */
+const GATEWAY_MEMBERS: ReadonlySet<string> = new Set([
+  ...['fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks', 'disable_fallbacks', 'max_fallbacks'],
+  ...['num_retries', 'max_retries', 'timeout', 'stream_timeout', 'request_timeout', 'priority', 'specific_deployment'],
+  ...['mock_response', 'mock_tool_calls', 'mock_timeout', 'mock_delay', 'mock_testing_fallbacks'],
+  ...['mock_testing_context_fallbacks', 'mock_testing_content_policy_fallbacks', 'mock_testing_rate_limit_error'],
+  ...['tags', 'litellm_metadata', 'cache', 'guardrails', 'guardrail_config', 'disable_global_guardrails', 'no-log'],
+  ...['litellm_session_id', 'litellm_trace_id', 'litellm_call_id', 'litellm_logging_obj', 'fastest_response'],
+  ...['drop_params', 'allowed_openai_params', 'additional_drop_params', 'secret_fields', 'proxy_server_request'],
+  ...['api_key', 'api_base', 'base_url', 'api_version', 'user_config', 'model_info', 'custom_llm_provider'],
+]);
+
+/** What the client told the gateway itself. */
+export interface Controls {
+  readonly routing: RoutingControls;
+  readonly tags: readonly string[];
+  readonly user: string | null;
+  readonly dropParams: boolean | null;
+  readonly mock: MockControls | null;
+  /** Edits that take the gateway's members out of the body; empty when there are none. */
+  readonly removals: readonly Edit[];
+}
+
+/** The `mock_*` family. */
+export interface MockControls {
+  readonly response: string | null;
+  readonly toolCalls: readonly Json[] | null;
+  readonly failing: 'fallbacks' | 'context' | 'content-policy' | 'rate-limit' | 'timeout' | null;
+  readonly delay: Millis;
+}
+
+const NO_ROUTING: RoutingControls = {
+  fallbacks: null,
+  contextWindowFallbacks: null,
+  contentPolicyFallbacks: null,
+  disableFallbacks: false,
+  numRetries: null,
+  timeout: null,
+  streamTimeout: null,
+  totalTimeout: null,
+};
+
+/**
+ * Reads the per-request controls from body and headers; the body wins.
+ *
+ * Bodies without any of them cost one look at each top-level key.
+ */
+export function readControls(
+  request: ServerRequest,
+  body: JsonBody,
+  allowCredentials: boolean,
+): Controls | GatewayError {
+  const removals: Edit[] = [];
+  for (const key of body.keys()) {
+    if (GATEWAY_MEMBERS.has(key)) removals.push({ kind: 'remove', key });
+  }
+  const member = memberReader(body);
+  const metadata = body.has('metadata') ? member('metadata') : undefined;
+  // OpenAI takes `metadata` only for answers it is to store, and LiteLLM clients put the proxy's own data there.
+  if (metadata !== undefined && member('store') !== true) removals.push({ kind: 'remove', key: 'metadata' });
+
+  const user = body.has('user') ? member('user') : null;
+  const customer = request.header('x-litellm-end-user-id') ?? request.header('x-litellm-customer-id');
+  const base = {
+    tags: readTags(request, member, metadata, removals.length > 0),
+    user: typeof user === 'string' ? user : customer,
+  };
+  const fromHeaders = headerRouting(request);
+  if (removals.length === 0) return { ...base, routing: fromHeaders, dropParams: null, mock: null, removals };
+
+  const forbidden = allowCredentials ? undefined : ['api_base', 'base_url', 'api_key', 'user_config'].find((key) => body.has(key));
+  if (forbidden !== undefined) {
+    return gatewayError(
+      'client-credentials',
+      `Rejected Request: ${forbidden} is not allowed in request body. The operator can allow it with general_settings.allow_client_side_credentials: true.`,
+      { param: forbidden },
+    );
+  }
+  const routing = bodyRouting(member, fromHeaders);
+  if ('kind' in routing) return routing;
+  const drop = member('drop_params');
+  return { ...base, routing, dropParams: typeof drop === 'boolean' ? drop : null, mock: readMock(body, member), removals };
+}
+
+type MemberReader = (key: string) => Json | undefined;
+
+function memberReader(body: JsonBody): MemberReader {
+  return (key) => {
+    try {
+      return body.value(key);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function headerRouting(request: ServerRequest): RoutingControls {
+  const timeout = headerNumber(request, 'x-litellm-timeout');
+  const streamTimeout = headerNumber(request, 'x-litellm-stream-timeout');
+  const retries = headerNumber(request, 'x-litellm-num-retries');
+  const total = headerNumber(request, 'x-stainless-timeout');
+  if (timeout === null && streamTimeout === null && retries === null && total === null) return NO_ROUTING;
+  return {
+    ...NO_ROUTING,
+    numRetries: retries === null ? null : Math.floor(retries),
+    timeout: timeout === null ? null : seconds(timeout),
+    streamTimeout: streamTimeout === null ? null : seconds(streamTimeout),
+    totalTimeout: total === null ? null : seconds(total),
+  };
+}
+
+function headerNumber(request: ServerRequest, name: string): number | null {
+  const value = request.header(name);
+  if (value === null) return null;
+  const number = Number(value);
+  return Number.isFinite(number) && number >= 0 ? number : null;
+}
+
+function bodyRouting(member: MemberReader, headers: RoutingControls): RoutingControls | GatewayError {
+  const retries = member('num_retries');
+  if (retries !== undefined && retries !== null && !isCount(retries)) {
+    return gatewayError('invalid-parameter', "'num_retries' must be a whole number from 0 up.", { param: 'num_retries' });
+  }
+  const timeout = member('timeout') ?? member('request_timeout');
+  const streamTimeout = member('stream_timeout');
+  for (const [key, value] of [['timeout', timeout], ['stream_timeout', streamTimeout]] as const) {
+    if (value !== undefined && value !== null && !(typeof value === 'number' && value > 0)) {
+      return gatewayError('invalid-parameter', `'${key}' must be a number of seconds above 0.`, { param: key });
+    }
+  }
+  const fallbacks = readFallbacks(member('fallbacks'));
+  if (fallbacks === 'unreadable') {
+    return gatewayError(
+      'invalid-parameter',
+      "'fallbacks' must be a list of model names, of maps with 'model', or of maps from one group to its fallbacks.",
+      { param: 'fallbacks' },
+    );
+  }
+  return {
+    fallbacks,
+    contextWindowFallbacks: readFallbackMap(member('context_window_fallbacks')),
+    contentPolicyFallbacks: readFallbackMap(member('content_policy_fallbacks')),
+    disableFallbacks: member('disable_fallbacks') === true,
+    numRetries: typeof retries === 'number' ? retries : headers.numRetries,
+    timeout: typeof timeout === 'number' ? seconds(timeout) : headers.timeout,
+    streamTimeout: typeof streamTimeout === 'number' ? seconds(streamTimeout) : headers.streamTimeout,
+    totalTimeout: headers.totalTimeout,
+  };
+}
+
+function isCount(value: Json): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
+}
+
+function readFallbacks(value: Json | undefined): RoutingControls['fallbacks'] | 'unreadable' {
+  if (value === undefined || value === null) return null;
+  if (!Array.isArray(value)) return 'unreadable';
+  const asMap = readFallbackMap(value);
+  if (asMap !== null && asMap.size > 0) return asMap;
+  const list: ClientFallback[] = [];
+  for (const item of value) {
+    if (typeof item === 'string') list.push({ model: item, overrides: null });
+    else if (isObject(item) && typeof item.model === 'string') list.push({ model: item.model, overrides: without(item, 'model') });
+    else return 'unreadable';
+  }
+  return list;
+}
+
+function without(object: JsonObject, key: string): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
+}
+
+/** LiteLLM's own form: `[{group: [targets]}]`; null for anything else. */
+function readFallbackMap(value: Json | undefined): FallbackMap | null {
+  if (!Array.isArray(value)) return null;
+  const map = new Map<string, readonly string[]>();
+  for (const item of value) {
+    if (!isObject(item)) return null;
+    const entries = Object.entries(item);
+    const [group, targets] = entries[0] ?? [];
+    if (entries.length !== 1 || group === undefined || !Array.isArray(targets)) return null;
+    map.set(group, targets.filter((target): target is string => typeof target === 'string'));
+  }
+  return map;
+}
+
+function readTags(request: ServerRequest, member: MemberReader, metadata: Json | undefined, mayHaveTags: boolean): readonly string[] {
+  const header = request.header('x-litellm-tags');
+  const tags = header === null ? [] : header.split(',').map((tag) => tag.trim()).filter((tag) => tag !== '');
+  if (!mayHaveTags) return tags;
+  for (const source of [metadata, member('litellm_metadata')]) {
+    if (isObject(source) && Array.isArray(source.tags)) tags.push(...source.tags.filter((tag) => typeof tag === 'string'));
+  }
+  const own = member('tags');
+  if (Array.isArray(own)) tags.push(...own.filter((tag): tag is string => typeof tag === 'string'));
+  return tags;
+}
+
+function readMock(body: JsonBody, member: MemberReader): MockControls | null {
+  if (!body.keys().some((key) => key.startsWith('mock_'))) return null;
+  const response = member('mock_response');
+  const toolCalls = member('mock_tool_calls');
+  const delay = member('mock_delay');
+  return {
+    response: typeof response === 'string' ? response : null,
+    toolCalls: Array.isArray(toolCalls) ? toolCalls : null,
+    failing: mockFailure(member),
+    delay: seconds(typeof delay === 'number' && delay > 0 ? delay : 0),
+  };
+}
+
+function mockFailure(member: MemberReader): MockControls['failing'] {
+  if (member('mock_testing_fallbacks') === true) return 'fallbacks';
+  if (member('mock_testing_context_fallbacks') === true) return 'context';
+  if (member('mock_testing_content_policy_fallbacks') === true) return 'content-policy';
+  if (member('mock_testing_rate_limit_error') === true) return 'rate-limit';
+  return member('mock_timeout') === true ? 'timeout' : null;
+}

@@ -1,0 +1,183 @@
+import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { HeaderPair } from '../core/http.ts';
+import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
+import { openaiError } from '../endpoints/openai-encoder.ts';
+import { decodePath, matchEndpoint } from '../endpoints/registry.ts';
+import type { ServerRequest, ServerResponse } from '../transport/server.ts';
+import { authenticate } from './authenticate.ts';
+import { Exchange, type ExchangeDependencies } from './exchange.ts';
+import { statusFor } from './failure.ts';
+import { addCors, preflightHeaders } from './headers.ts';
+import { type ProbeResult, probe } from './probe.ts';
+
+/** What the monitoring paths show; the composition root knows the answers. */
+export interface StatusPages {
+  health(isKeyed: boolean): { readonly status: number; readonly body: unknown };
+  probed(results: readonly ProbeResult[]): { readonly status: number; readonly body: unknown };
+  readiness(): { readonly status: number; readonly body: unknown };
+  metrics(): string;
+}
+
+export interface GatewayOptions extends ExchangeDependencies {
+  readonly pages: StatusPages;
+  /** `SERVER_ROOT_PATH`, without a trailing slash; '' for none. */
+  readonly rootPath: string;
+}
+
+/** A path that no provider is needed for. */
+interface Page {
+  readonly methods: readonly string[];
+  readonly needsKey: boolean;
+  answer(request: ServerRequest, path: string): ServerResponse | GatewayError | Promise<ServerResponse | GatewayError>;
+}
+
+/**
+ * The data plane's front door: a path, a method, and what answers it.
+ *
+ * LLM requests go to an `Exchange` each; everything else is a page of this file.
+ */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #pages: ReadonlyMap<string, Page>;
+  #running = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#pages = this.#table();
+  }
+
+  /** LLM requests that have not been answered yet. */
+  get running(): number {
+    return this.#running;
+  }
+
+  handle(request: ServerRequest): ServerResponse | Promise<ServerResponse> {
+    const path = this.#strip(request.path);
+    const match = path === null ? null : matchEndpoint(path);
+    if (match !== null && request.method === 'POST') return this.#exchange(new Exchange(this.#options, request, match));
+    return this.#page(request, path, match !== null);
+  }
+
+  async #exchange(exchange: Exchange): Promise<ServerResponse> {
+    this.#running += 1;
+    try {
+      return await exchange.run();
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #strip(path: string): string | null {
+    const { rootPath } = this.#options;
+    if (rootPath === '') return path;
+    if (path === rootPath) return '/';
+    return path.startsWith(`${rootPath}/`) ? path.slice(rootPath.length) : null;
+  }
+
+  async #page(request: ServerRequest, path: string | null, isLlmPath: boolean): Promise<ServerResponse> {
+    const snapshot = this.#options.ports.snapshots.current();
+    const page = path === null ? undefined : this.#find(path);
+    if (request.method === 'OPTIONS') return { kind: 'whole', status: 204, headers: preflightHeaders(request, snapshot), body: null };
+    if (path === null || (page === undefined && !isLlmPath)) return this.#refuse(request, unknownPath(request));
+    const methods = page?.methods ?? ['POST'];
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (page === undefined || !methods.includes(method)) return this.#refuse(request, wrongMethod(request, methods), methods);
+    if (page.needsKey) {
+      const principal = await authenticate(request, snapshot, this.#options.ports.keys);
+      if (principal.kind !== 'master') return this.#refuse(request, principal);
+    }
+    const answer = await page.answer(request, path);
+    return 'message' in answer ? this.#refuse(request, answer) : answer;
+  }
+
+  #find(path: string): Page | undefined {
+    const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+    const exact = this.#pages.get(trimmed);
+    if (exact !== undefined) return exact;
+    for (const prefix of ['/v1/models/', '/models/']) if (path.startsWith(prefix)) return this.#pages.get(`${prefix}*`);
+    return undefined;
+  }
+
+  #table(): ReadonlyMap<string, Page> {
+    const { pages, ports } = this.#options;
+    const get = (needsKey: boolean, answer: Page['answer']): Page => ({ methods: ['GET'], needsKey, answer });
+    const alive = get(false, () => json(200, "I'm alive!"));
+    const models = get(true, () => json(200, modelList(ports.snapshots.current())));
+    const model = get(true, (_request, path) => {
+      const id = decodePath(path.replace(/^\/(v1\/)?models\//, ''));
+      return found(oneModel(ports.snapshots.current(), id), id);
+    });
+    const info = get(true, (request) => {
+      const id = new URLSearchParams(request.query).get('litellm_model_id');
+      const body = modelInfo(ports.snapshots.current(), id);
+      return body === null
+        ? gatewayError('invalid-parameter', `Model id = ${id} not found on litellm proxy`, { param: 'litellm_model_id' })
+        : json(200, body);
+    });
+    const health = get(false, async (request) => {
+      const snapshot = ports.snapshots.current();
+      const principal = await authenticate(request, snapshot, ports.keys);
+      const query = new URLSearchParams(request.query);
+      if (query.get('probe') !== 'true') return page(pages.health(principal.kind === 'master'));
+      if (principal.kind !== 'master') return principal;
+      const only = query.get('model_id') ?? query.get('model');
+      return page(pages.probed(await probe(this.#options, request, snapshot, only)));
+    });
+    return new Map<string, Page>([
+      ['/', get(false, () => json(200, 'LiteLLM: RUNNING'))],
+      ['/health', health],
+      ['/health/liveliness', alive],
+      ['/health/liveness', alive],
+      ['/health/readiness', get(false, () => page(pages.readiness()))],
+      ['/test', get(false, () => json(200, { route: '/test' }))],
+      ['/metrics', get(false, () => text(pages.metrics()))],
+      ['/models', models],
+      ['/v1/models', models],
+      ['/models/*', model],
+      ['/v1/models/*', model],
+      ['/model/info', info],
+      ['/v1/model/info', info],
+    ]);
+  }
+
+  #refuse(request: ServerRequest, error: GatewayError, allow: readonly string[] = []): ServerResponse {
+    const snapshot = this.#options.ports.snapshots.current();
+    const status = statusFor(error, snapshot.server.errorProfile);
+    const headers: HeaderPair[] = [['content-type', 'application/json']];
+    if (allow.length > 0) headers.push(['allow', [...allow, 'OPTIONS'].join(', ')]);
+    addCors(headers, request, snapshot);
+    return { kind: 'whole', status, headers, body: openaiError(error, status) };
+  }
+}
+
+function json(status: number, body: unknown): ServerResponse {
+  return {
+    kind: 'whole',
+    status,
+    headers: [['content-type', 'application/json'], ['access-control-allow-origin', '*']],
+    body: JSON.stringify(body),
+  };
+}
+
+function page({ status, body }: { readonly status: number; readonly body: unknown }): ServerResponse {
+  return json(status, body);
+}
+
+function text(body: string): ServerResponse {
+  return { kind: 'whole', status: 200, headers: [['content-type', 'text/plain; version=0.0.4; charset=utf-8']], body };
+}
+
+function found(model: unknown, id: string): ServerResponse | GatewayError {
+  if (model !== null) return json(200, model);
+  return gatewayError('model-not-found', `The model '${id}' does not exist or this key may not use it. GET /v1/models lists the models.`, {
+    param: 'model',
+  });
+}
+
+function unknownPath(request: ServerRequest): GatewayError {
+  return gatewayError('unknown-path', `Not Found: ${request.method} ${request.path}. Chat completions are at POST /v1/chat/completions.`);
+}
+
+function wrongMethod(request: ServerRequest, methods: readonly string[]): GatewayError {
+  return gatewayError('wrong-method', `Method Not Allowed: ${request.path} takes ${methods.join(' or ')}.`);
+}

@@ -1,0 +1,129 @@
+import type { HeaderPair } from '../core/http.ts';
+import type { RequestId } from '../core/ids.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import type { Millis } from '../core/units.ts';
+import { VERSION } from '../core/version.ts';
+import type { ServerRequest } from '../transport/server.ts';
+import type { AnswerHead } from './attempt.ts';
+
+/** Upstream headers that never come back: hop-by-hop, our own to set, or telling about the operator's account. */
+const NEVER_RETURNED: ReadonlySet<string> = new Set([
+  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding'],
+  ...['upgrade', 'set-cookie', 'alt-svc', 'strict-transport-security', 'nel', 'report-to', 'via', 'www-authenticate'],
+  ...['openai-organization', 'openai-project', 'anthropic-organization-id', 'anthropic-workspace-id'],
+]);
+
+/** Rate limits of the upstream that clients read under their own names. */
+const RATE_LIMIT = /^x-ratelimit-(limit|remaining|reset)-(requests|tokens)$/;
+
+/** Client headers that go on to the provider (transport.md §1.2); `idempotency-key` only to the first. */
+const FORWARDED = ['openai-beta', 'anthropic-beta', 'x-client-request-id'] as const;
+
+/** With `forward_client_headers_to_llm_api`: every `x-*` but those that speak to the gateway or to proxies. */
+const FORWARDABLE = /^x-(?!litellm-|stainless-|gateway-|forwarded-|real-ip|api-key|goog-|amz|envoy-|openwebui-|vercel-)/;
+
+const EXPOSED = 'x-request-id, retry-after, retry-after-ms, x-litellm-call-id, x-litellm-model-id, x-litellm-model-group';
+
+/** What every answer to an LLM request says about itself (litellm.md §2.10). */
+export interface AnswerFacts {
+  readonly callId: string;
+  readonly requestId: RequestId;
+  readonly modelId: string | null;
+  readonly modelGroup: string | null;
+  readonly apiBase: string | null;
+  readonly provider: string | null;
+  readonly retries: number;
+  readonly maxRetries: number | null;
+  readonly fallbacks: number;
+  readonly timeout: Millis | null;
+  readonly duration: Millis;
+  readonly overhead: Millis;
+  readonly dropped: readonly string[];
+}
+
+/** The gateway's own headers of one answer; values that are not known are left out. */
+export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPair[] {
+  const headers: HeaderPair[] = [
+    ['content-type', contentType],
+    ['x-request-id', facts.requestId],
+    ['x-litellm-call-id', facts.callId],
+    ['x-litellm-version', VERSION],
+    ['x-litellm-attempted-retries', String(facts.retries)],
+    ['x-litellm-attempted-fallbacks', String(facts.fallbacks)],
+    ['x-litellm-response-duration-ms', milliseconds(facts.duration)],
+    ['x-litellm-overhead-duration-ms', milliseconds(facts.overhead)],
+  ];
+  if (facts.modelId !== null) headers.push(['x-litellm-model-id', facts.modelId]);
+  if (facts.modelGroup !== null) headers.push(['x-litellm-model-group', headerText(facts.modelGroup)]);
+  if (facts.apiBase !== null) headers.push(['x-litellm-model-api-base', headerText(facts.apiBase)]);
+  if (facts.provider !== null) headers.push(['x-litellm-model-provider', facts.provider]);
+  if (facts.maxRetries !== null && facts.retries > 0) headers.push(['x-litellm-max-retries', String(facts.maxRetries)]);
+  if (facts.timeout !== null) headers.push(['x-litellm-timeout', String(facts.timeout / 1000)]);
+  if (facts.dropped.length > 0) headers.push(['x-gateway-dropped-params', headerText(facts.dropped.join(','))]);
+  return headers;
+}
+
+/** Adds the upstream's headers as `llm_provider-*`, and its rate limits under their own names too. */
+export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): void {
+  for (const [name, value] of head.pairs) {
+    if (NEVER_RETURNED.has(name)) continue;
+    headers.push([`llm_provider-${name}`, value]);
+    if (RATE_LIMIT.test(name)) headers.push([name, value]);
+  }
+}
+
+/** Adds what a browser needs; the configured origins decide. */
+export function addCors(headers: HeaderPair[], request: ServerRequest, snapshot: Snapshot): void {
+  const origin = allowedOrigin(request, snapshot);
+  if (origin === null) return;
+  headers.push(['access-control-allow-origin', origin], ['access-control-expose-headers', EXPOSED]);
+  if (origin !== '*') headers.push(['vary', 'origin']);
+}
+
+/** The answer to a preflight request. */
+export function preflightHeaders(request: ServerRequest, snapshot: Snapshot): HeaderPair[] {
+  const origin = allowedOrigin(request, snapshot);
+  if (origin === null) return [];
+  return [
+    ['access-control-allow-origin', origin],
+    ['access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD'],
+    ['access-control-allow-headers', request.header('access-control-request-headers') ?? '*'],
+    ['access-control-max-age', '86400'],
+    ['vary', 'origin, access-control-request-headers'],
+  ];
+}
+
+function allowedOrigin(request: ServerRequest, snapshot: Snapshot): string | null {
+  const { corsOrigins } = snapshot.server;
+  if (corsOrigins.includes('*')) return '*';
+  const origin = request.header('origin');
+  return origin !== null && corsOrigins.includes(origin) ? origin : null;
+}
+
+/** The client's headers that may go upstream. */
+export function forwardedHeaders(request: ServerRequest, snapshot: Snapshot, isFirstAttempt: boolean): HeaderPair[] {
+  const headers: HeaderPair[] = [];
+  for (const name of FORWARDED) {
+    const value = request.header(name);
+    if (value !== null) headers.push([name, value]);
+  }
+  if (isFirstAttempt) {
+    const key = request.header('idempotency-key');
+    if (key !== null) headers.push(['idempotency-key', key]);
+  }
+  if (snapshot.server.forwardClientHeaders) {
+    for (const pair of request.headers()) {
+      if (FORWARDABLE.test(pair[0]) && !headers.some(([name]) => name === pair[0])) headers.push(pair);
+    }
+  }
+  return headers;
+}
+
+function milliseconds(value: Millis): string {
+  return String(Math.round(value * 1000) / 1000);
+}
+
+/** Text that may stand in a header line: anything outside printable ASCII is percent-encoded. */
+function headerText(value: string): string {
+  return value.replace(/[^\x20-\x7e]/g, (character) => encodeURIComponent(character));
+}

@@ -1,0 +1,96 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Deployment, RoutingSettings } from '../core/snapshot.ts';
+import type { Millis } from '../core/units.ts';
+
+/** Tokens that LiteLLM takes for one request when it derives a limit from `tpm` (litellm.md §2.3.9). */
+const TOKENS_PER_REQUEST = 1000;
+const REQUESTS_PER_MINUTE_PER_SLOT = 6;
+
+/** A place at a deployment; `release` may be called more than once. */
+export interface Slot {
+  release(): void;
+}
+
+interface Waiter {
+  readonly grant: (slot: Slot | null) => void;
+  readonly timer: Timer;
+}
+
+interface Queue {
+  busy: number;
+  readonly waiting: Set<Waiter>;
+}
+
+const FREE_SLOT: Slot = { release() {} };
+
+/**
+ * The semaphore of each deployment (`max_parallel_requests`): requests over the limit wait, they are not refused.
+ *
+ * A slot is released exactly once, whatever the end of its attempt, so that none can leak.
+ */
+export class Slots {
+  readonly #queues = new Map<string, Queue>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Takes a place, now if there is one.
+   *
+   * @param patience longest wait; afterwards the answer is null
+   */
+  take(deployment: Deployment, settings: RoutingSettings, patience: Millis): Slot | Promise<Slot | null> {
+    const limit = slotLimit(deployment, settings);
+    if (limit === null) return FREE_SLOT;
+    const queue = this.#queue(deployment.id);
+    if (queue.busy < limit) return this.#grant(queue);
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        grant: resolve,
+        timer: this.#clock.after(patience, () => {
+          queue.waiting.delete(waiter);
+          resolve(null);
+        }),
+      };
+      queue.waiting.add(waiter);
+    });
+  }
+
+  #queue(id: string): Queue {
+    let queue = this.#queues.get(id);
+    if (queue === undefined) {
+      queue = { busy: 0, waiting: new Set() };
+      this.#queues.set(id, queue);
+    }
+    return queue;
+  }
+
+  #grant(queue: Queue): Slot {
+    queue.busy += 1;
+    let isHeld = true;
+    return {
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        queue.busy -= 1;
+        const [next] = queue.waiting;
+        if (next === undefined) return;
+        queue.waiting.delete(next);
+        next.timer.cancel();
+        next.grant(this.#grant(queue));
+      },
+    };
+  }
+}
+
+/** LiteLLM's derivation: `max_parallel_requests`, else rpm, else tpm, else the router's default, else none. */
+export function slotLimit(deployment: Deployment, settings: RoutingSettings): number | null {
+  if (deployment.maxParallel !== null) return Math.max(1, deployment.maxParallel);
+  if (deployment.rpm !== null) return Math.max(1, deployment.rpm);
+  if (deployment.tpm !== null) {
+    return Math.max(1, Math.floor(deployment.tpm / TOKENS_PER_REQUEST / REQUESTS_PER_MINUTE_PER_SLOT));
+  }
+  return settings.defaultMaxParallel;
+}

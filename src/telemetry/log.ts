@@ -1,0 +1,67 @@
+import { redact, Secret } from '../core/secret.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+/** Lines wait this long for company, so that a busy gateway writes seldom. */
+const FLUSH_AFTER_MS = 20;
+const FLUSH_AT_BYTES = 32 * 1024;
+
+export interface Logger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+  setLevel(level: LogLevel): void;
+  /** Writes what is waiting; called before the process ends. */
+  flush(): void;
+}
+
+/**
+ * JSON lines with level, time and message, written in batches.
+ *
+ * Every text field passes `redact`, so that a credential in a provider's words does not reach the log.
+ *
+ * @param write takes whole lines
+ * @param wall epoch milliseconds
+ */
+export function createLogger(level: LogLevel, write: (lines: string) => void, wall: () => number): Logger {
+  let lowest = RANK[level];
+  let pending = '';
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const flush = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    const lines = pending;
+    pending = '';
+    if (lines !== '') write(lines);
+  };
+  const log = (at: LogLevel, message: string, fields: Record<string, unknown> = {}) => {
+    if (RANK[at] < lowest) return;
+    pending += line(at, message, fields, wall());
+    if (pending.length > FLUSH_AT_BYTES || at === 'error') flush();
+    else timer ??= setTimeout(flush, FLUSH_AFTER_MS);
+  };
+  return {
+    debug: (message, fields) => log('debug', message, fields),
+    info: (message, fields) => log('info', message, fields),
+    warn: (message, fields) => log('warn', message, fields),
+    error: (message, fields) => log('error', message, fields),
+    setLevel: (next) => {
+      lowest = RANK[next];
+    },
+    flush,
+  };
+}
+
+function line(level: LogLevel, message: string, fields: Record<string, unknown>, wall: number): string {
+  return `${JSON.stringify({ time: new Date(wall).toISOString(), level, message: redact(message), ...fields }, clean)}\n`;
+}
+
+function clean(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Secret) return value.toString();
+  if (value instanceof Error) return { name: value.name, message: redact(value.message) };
+  return value;
+}

@@ -1,0 +1,114 @@
+import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { Millis } from '../core/units.ts';
+import type { MetricsRegistry } from './metrics.ts';
+
+/** LiteLLM's latency buckets, seconds (litellm.md §8.2). */
+const LATENCY_BOUNDS = [
+  ...[0.005, 0.00625, 0.0125, 0.025, 0.05, 0.1, 0.5],
+  ...Array.from({ length: 19 }, (_, index) => 1 + index * 0.5),
+  ...[15, 20, 25, 30, 60, 120, 180, 240, 300],
+];
+
+/** Added latency is two orders of magnitude below the providers': seconds. */
+const OVERHEAD_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
+
+interface AttemptFacts {
+  readonly deployment: string;
+  readonly group: string;
+  readonly provider: string;
+  readonly outcome: string;
+  readonly status: number | null;
+  readonly duration: Millis;
+}
+
+/**
+ * The numbers of the data plane, under LiteLLM's names where it has one and `tollgate_*` where it has none.
+ *
+ * Names that clients choose never become a label: a request for an unknown model counts under `other`.
+ */
+export class RequestMetrics {
+  readonly #requests;
+  readonly #failures;
+  readonly #latency;
+  readonly #firstToken;
+  readonly #overhead;
+  readonly #attempts;
+  readonly #successes;
+  readonly #deploymentFailures;
+  readonly #benched;
+  readonly #fallbacks;
+  readonly #failedFallbacks;
+  readonly #inputTokens;
+  readonly #outputTokens;
+  readonly #isKnown: (model: string) => boolean;
+
+  /** @param isKnown whether a requested name is one of the configuration's own */
+  constructor(registry: MetricsRegistry, isKnown: (model: string) => boolean) {
+    const requests = ['requested_model', 'status_code', 'route', 'model_id'];
+    const models = ['requested_model', 'model', 'model_id'];
+    const deployment = ['requested_model', 'litellm_model_name', 'model_id', 'api_provider'];
+    this.#isKnown = isKnown;
+    this.#requests = registry.counter('litellm_proxy_total_requests_metric_total', 'Requests answered.', requests);
+    this.#failures = registry.counter('litellm_proxy_failed_requests_metric_total', 'Requests that failed.', [
+      ...['requested_model', 'exception_status', 'route', 'model_id'],
+    ]);
+    this.#latency = registry.histogram('litellm_request_total_latency_metric', 'Seconds from request to the end of the answer.', models, LATENCY_BOUNDS);
+    this.#firstToken = registry.histogram('litellm_llm_api_time_to_first_token_metric', 'Seconds to the first output of a stream.', models, LATENCY_BOUNDS);
+    this.#overhead = registry.histogram('tollgate_added_latency_seconds', 'Seconds that the gateway itself added.', ['route'], OVERHEAD_BOUNDS);
+    this.#attempts = registry.counter('litellm_deployment_total_requests_total', 'Attempts at a deployment.', deployment);
+    this.#successes = registry.counter('litellm_deployment_success_responses_total', 'Attempts that succeeded.', deployment);
+    this.#deploymentFailures = registry.counter('litellm_deployment_failure_responses_total', 'Attempts that failed.', [
+      ...deployment,
+      'exception_status',
+      'exception_class',
+    ]);
+    this.#benched = registry.counter('litellm_deployment_cooled_down_total', 'Times a deployment left rotation.', ['model_id']);
+    this.#fallbacks = registry.counter('litellm_deployment_successful_fallbacks_total', 'Requests that a fallback answered.', ['requested_model', 'fallback_model']);
+    this.#failedFallbacks = registry.counter('litellm_deployment_failed_fallbacks_total', 'Requests that no fallback answered.', ['requested_model', 'fallback_model']);
+    this.#inputTokens = registry.counter('litellm_input_tokens_metric_total', 'Input tokens, cached ones included.', models);
+    this.#outputTokens = registry.counter('litellm_output_tokens_metric_total', 'Output tokens, reasoning included.', models);
+  }
+
+  #known(model: string): string {
+    return this.#isKnown(model) ? model : 'other';
+  }
+
+  request(entry: LedgerEntry): void {
+    const model_id = entry.deployment ?? 'None';
+    const requested_model = this.#known(entry.requestedModel);
+    const labels = { requested_model, model: entry.model ?? 'None', model_id };
+    const status = String(entry.status);
+    this.#requests.add({ requested_model, status_code: status, route: entry.endpoint, model_id });
+    if (entry.end !== 'success') {
+      this.#failures.add({ requested_model, exception_status: status, route: entry.endpoint, model_id });
+    }
+    this.#latency.observe(labels, entry.duration / 1000);
+    if (entry.isStreaming && entry.firstByte !== null) this.#firstToken.observe(labels, entry.firstByte / 1000);
+    this.#overhead.observe({ route: entry.endpoint }, entry.overhead / 1000);
+    if (entry.usage !== null) {
+      this.#inputTokens.add(labels, entry.usage.input);
+      this.#outputTokens.add(labels, entry.usage.output);
+    }
+  }
+
+  attempt(event: AttemptFacts): void {
+    const labels = {
+      requested_model: event.group,
+      litellm_model_name: event.group,
+      model_id: event.deployment,
+      api_provider: event.provider,
+    };
+    this.#attempts.add(labels);
+    if (event.outcome === 'success') this.#successes.add(labels);
+    else this.#deploymentFailures.add({ ...labels, exception_status: String(event.status ?? 'None'), exception_class: event.outcome });
+  }
+
+  benched(deployment: string): void {
+    this.#benched.add({ model_id: deployment });
+  }
+
+  fallback(event: { readonly from: string; readonly to: string; readonly worked: boolean }): void {
+    const labels = { requested_model: this.#known(event.from), fallback_model: event.to };
+    (event.worked ? this.#fallbacks : this.#failedFallbacks).add(labels);
+  }
+}
