@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { connect, type Socket } from 'node:net';
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
+import { MASTER_KEY, startGateway, streamEvents, streamedText, type TestGateway } from '../support/gateway.ts';
+
+let simulator: Simulator;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ size: 400 });
+  gateway = await startGateway(`model_list:
+  - model_name: fast
+    litellm_params: {model: openai/fast, api_key: sk-upstream, api_base: "${simulator.url}/v1", max_parallel_requests: 2}
+  - model_name: claude
+    litellm_params: {model: anthropic/claude-3-5-sonnet-20241022, api_key: sk-upstream, api_base: "${simulator.url}"}
+router_settings: {num_retries: 0, timeout: 30}
+general_settings: {master_key: os.environ/LITELLM_MASTER_KEY}
+`);
+});
+
+afterAll(async () => {
+  await gateway.stop();
+  await simulator.stop();
+});
+
+beforeEach(() => simulator.reset());
+
+/** Sends a request over a socket of our own, so that it can be left in any way. */
+async function rawRequest(body: unknown): Promise<Socket> {
+  const socket = connect(gateway.port, '127.0.0.1');
+  socket.on('error', () => {});
+  const text = JSON.stringify(body);
+  await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${MASTER_KEY}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+  return socket;
+}
+
+const messages = [{ role: 'user', content: 'Hello' }];
+
+describe('a client that goes away', () => {
+  for (const model of ['fast', 'claude']) {
+    test(`in the middle of a stream takes the upstream connection of ${model} with it`, async () => {
+      simulator.inject('stall@events:5');
+      const socket = await rawRequest({ model, stream: true, messages });
+      await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+      const left = performance.now();
+      socket.resetAndDestroy();
+      await simulator.until(([request]) => request?.ending === 'client-closed');
+      expect(performance.now() - left).toBeLessThan(1_000);
+    });
+
+    test(`before the first byte takes the upstream connection of ${model} with it`, async () => {
+      simulator.inject('stall@0');
+      const socket = await rawRequest({ model, stream: true, messages });
+      await simulator.until((requests) => requests.length === 1);
+      socket.destroy();
+      await simulator.until(([request]) => request?.ending === 'client-closed');
+    });
+  }
+
+  test('leaves no slot taken, whenever it went', async () => {
+    simulator.inject('stall@0', { times: 2 });
+    const first = await rawRequest({ model: 'fast', stream: true, messages });
+    const second = await rawRequest({ model: 'fast', messages });
+    await simulator.until((requests) => requests.length === 2);
+    // Both slots are taken: this one waits for a place and leaves from the queue.
+    const third = await rawRequest({ model: 'fast', messages });
+    for (const socket of [third, first, second]) socket.destroy();
+    await simulator.until((requests) => requests.filter((each) => each.ending === 'client-closed').length === 2);
+    const answers = await Promise.all([1, 2, 3, 4].map(() => gateway.chat({ model: 'fast' })));
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200]);
+  });
+
+  test('is recorded as gone and says nothing about the deployment', async () => {
+    const health = await (await fetch(`${gateway.url}/health`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
+    expect(health).toMatchObject({ unhealthy_count: 0 });
+    await gateway.until('"end":"client-gone"');
+  });
+});
+
+describe('usage in streams', () => {
+  test('is asked for upstream and hidden from a client that did not ask', async () => {
+    const response = await gateway.chat({ model: 'fast', stream: true });
+    const events = streamEvents(await response.text()) as { choices?: unknown[] }[];
+    expect(events.filter((event) => event.choices?.length === 0)).toEqual([]);
+    expect(simulator.requests[0]?.json).toMatchObject({ stream_options: { include_usage: true } });
+  });
+
+  for (const model of ['fast', 'claude']) {
+    test(`of ${model} is shown to a client that asked`, async () => {
+      const response = await gateway.chat({ model, stream: true, stream_options: { include_usage: true } });
+      const events = streamEvents(await response.text()) as { choices?: unknown[]; usage?: { total_tokens?: number } }[];
+      const [usage] = events.filter((event) => event.choices?.length === 0);
+      expect(usage?.usage?.total_tokens).toBeGreaterThan(0);
+    });
+  }
+});
+
+describe('a stream', () => {
+  test('sends nothing before the first event that means something', async () => {
+    simulator.inject('stall@events:1', { times: 1 });
+    const socket = await rawRequest({ model: 'fast', stream: true, messages });
+    let received = '';
+    socket.on('data', (bytes) => {
+      received += bytes.toString();
+    });
+    // The role chunk has reached the gateway: a second request goes all the way round meanwhile.
+    await simulator.until((requests) => requests.length === 1);
+    expect((await gateway.chat({ model: 'fast' })).status).toBe(200);
+    expect(received).toBe('');
+    socket.destroy();
+  });
+
+  test('of a translated provider has one [DONE] at its end and the whole text', async () => {
+    const whole = (await (await gateway.chat({ model: 'claude' })).json()) as { choices: { message: { content: string } }[] };
+    const events = streamEvents(await (await gateway.chat({ model: 'claude', stream: true })).text());
+    expect(events.filter((event) => event === '[DONE]')).toHaveLength(1);
+    expect(streamedText(events)).toBe(whole.choices[0]?.message.content ?? '');
+  });
+});
