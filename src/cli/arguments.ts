@@ -88,7 +88,8 @@ export function readServeArguments(
     return `Unknown command '${positionals[0]}'.\nRun 'tollgate --help' for the commands.`;
   }
   const port = Number(values.port ?? env.PORT ?? 4000);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) return `--port must be a number from 0 to 65535, not '${values.port ?? env.PORT}'.`;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    return `--port must be a number from 0 to 65535, not '${values.port ?? env.PORT}'.`;
   const known: Readonly<Record<string, unknown>> = values;
   return {
     kind: kindOf(values),

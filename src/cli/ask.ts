@@ -31,6 +31,14 @@ async function testChat(base: string, headers: Record<string, string>): Promise<
   const list = await fetch(`${base}/v1/models`, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
   if (!list.ok) return list;
   const { data } = (await list.json()) as { readonly data: readonly { readonly id: string }[] };
-  const body = JSON.stringify({ model: data[0]?.id ?? 'demo', messages: [{ role: 'user', content: 'this is a test request, write a short poem' }] });
-  return fetch(`${base}/v1/chat/completions`, { method: 'POST', headers, body, signal: AbortSignal.timeout(PATIENCE_MS) });
+  const body = JSON.stringify({
+    model: data[0]?.id ?? 'demo',
+    messages: [{ role: 'user', content: 'this is a test request, write a short poem' }],
+  });
+  return fetch(`${base}/v1/chat/completions`, {
+    method: 'POST',
+    headers,
+    body,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
 }

@@ -69,7 +69,10 @@ function readArguments(argv: readonly string[]) {
 function engine(): Check {
   const version = process.versions.bun ?? `not Bun (Node ${process.version})`;
   if (version === ENGINE) return { verdict: 'ok', text: `Engine: Bun ${version}` };
-  return { verdict: 'note', text: `Engine: ${version}; this version was tested with Bun ${ENGINE}. Start it with bin/tollgate.` };
+  return {
+    verdict: 'note',
+    text: `Engine: ${version}; this version was tested with Bun ${ENGINE}. Start it with bin/tollgate.`,
+  };
 }
 
 function configuration(path: string | null, loaded: Loaded | Invalid): Check {
@@ -88,7 +91,12 @@ function deployments(loaded: Loaded | Invalid): Check[] {
   const disabled = all.flatMap((deployment): Check[] =>
     deployment.disabled === null
       ? []
-      : [{ verdict: 'note', text: `${deployment.group} (${deployment.configuredModel}) is disabled: ${deployment.disabled.message}` }],
+      : [
+          {
+            verdict: 'note',
+            text: `${deployment.group} (${deployment.configuredModel}) is disabled: ${deployment.disabled.message}`,
+          },
+        ],
   );
   const summary: Check =
     ready > 0
@@ -98,11 +106,18 @@ function deployments(loaded: Loaded | Invalid): Check[] {
 }
 
 function masterKey(loaded: Loaded | Invalid): Check {
-  if (loaded.kind === 'invalid') return { verdict: 'note', text: 'Master key: not known until the configuration loads.' };
+  if (loaded.kind === 'invalid')
+    return { verdict: 'note', text: 'Master key: not known until the configuration loads.' };
   const key = loaded.snapshot.server.masterKey?.reveal() ?? '';
-  if (key === '') return { verdict: 'bad', text: 'No master key: set LITELLM_MASTER_KEY, or run scripts/setup-litellm-env.sh.' };
-  if (!key.startsWith('sk-')) return { verdict: 'note', text: "The master key does not start with 'sk-'; LiteLLM's clients expect that." };
-  if (key.length < WEAK_KEY_LENGTH) return { verdict: 'note', text: 'The master key is short enough to guess; generate one with scripts/setup-litellm-env.sh.' };
+  if (key === '')
+    return { verdict: 'bad', text: 'No master key: set LITELLM_MASTER_KEY, or run scripts/setup-litellm-env.sh.' };
+  if (!key.startsWith('sk-'))
+    return { verdict: 'note', text: "The master key does not start with 'sk-'; LiteLLM's clients expect that." };
+  if (key.length < WEAK_KEY_LENGTH)
+    return {
+      verdict: 'note',
+      text: 'The master key is short enough to guess; generate one with scripts/setup-litellm-env.sh.',
+    };
   return { verdict: 'ok', text: 'Master key: set.' };
 }
 
@@ -121,6 +136,8 @@ function port(number: number): Promise<Check> {
   return new Promise((answer) => {
     const probe = createServer();
     probe.once('error', () => answer({ verdict: 'bad', text: `Port ${number} is taken; choose another with --port.` }));
-    probe.listen(number, '127.0.0.1', () => probe.close(() => answer({ verdict: 'ok', text: `Port ${number} is free.` })));
+    probe.listen(number, '127.0.0.1', () =>
+      probe.close(() => answer({ verdict: 'ok', text: `Port ${number} is free.` })),
+    );
   });
 }

@@ -30,7 +30,11 @@ export function explain(argv: readonly string[], io: Io): number {
   const loaded = loadConfig({ path, readFile: io.readFile, env, strict: false, demo: null });
   if (loaded.kind === 'invalid') return refuse(io, renderFindings(loaded.findings));
 
-  const route = planRoute({ ...loaded.snapshot, version: 1 }, request(model, values), (name) => providerFor(name, null)?.provider.id ?? null);
+  const route = planRoute(
+    { ...loaded.snapshot, version: 1 },
+    request(model, values),
+    (name) => providerFor(name, null)?.provider.id ?? null,
+  );
   if (route.kind !== 'route') return refuse(io, routeError(route, 'explain').message);
   const lines = explainRoute(route, new HealthTable(), new LoadTable(), millis(0), Math.random);
   io.write(`${lines.join('\n')}\n`);

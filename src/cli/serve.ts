@@ -44,7 +44,9 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   const demo = await demoFor(args, io, env);
   const loaded = load(args, io, env, demo);
   if (loaded.kind === 'invalid') {
-    io.writeError(`${renderFindings(loaded.findings)}\ntollgate: ${args.config} was not loaded; nothing was started.\n`);
+    io.writeError(
+      `${renderFindings(loaded.findings)}\ntollgate: ${args.config} was not loaded; nothing was started.\n`,
+    );
     return 1;
   }
   if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
@@ -91,7 +93,8 @@ interface Demo {
 async function demoFor(args: ServeArguments, io: Io, env: Environment): Promise<Demo | null> {
   if (env.TOLLGATE_DEMO === 'false') return null;
   const first = load(args, io, env, null);
-  const hasProvider = first.kind === 'loaded' && [...first.snapshot.deployments.values()].some((each) => each.disabled === null);
+  const hasProvider =
+    first.kind === 'loaded' && [...first.snapshot.deployments.values()].some((each) => each.disabled === null);
   if ((hasProvider && env.TOLLGATE_DEMO !== 'true') || first.kind === 'invalid') return null;
   const { startSimulator } = await import('../simulator/simulator.ts');
   const simulator = await startSimulator({ demo: true });
@@ -110,7 +113,13 @@ function logLevel(args: ServeArguments, env: Environment, loaded: Loaded): LogLe
   if (args.debug === 'detailed') return 'debug';
   if (args.debug === 'debug') return 'info';
   const named = (env.LITELLM_LOG ?? env.LITELLM_LOG_LEVEL ?? '').toLowerCase();
-  const known: Readonly<Record<string, LogLevel>> = { debug: 'debug', info: 'info', warning: 'warn', warn: 'warn', error: 'error' };
+  const known: Readonly<Record<string, LogLevel>> = {
+    debug: 'debug',
+    info: 'info',
+    warning: 'warn',
+    warn: 'warn',
+    error: 'error',
+  };
   return known[named] ?? loaded.snapshot.server.logLevel;
 }
 
@@ -130,7 +139,10 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const registry = new MetricsRegistry();
   const metrics = new RequestMetrics(registry, (model) => isKnownName(snapshot, model));
   const reload = new ReloadState(registry);
-  const upstream = createUpstream({ ca: sources.env.NODE_EXTRA_CA_CERTS === undefined ? undefined : readOrNothing(sources) }, systemClock);
+  const upstream = createUpstream(
+    { ca: sources.env.NODE_EXTRA_CA_CERTS === undefined ? undefined : readOrNothing(sources) },
+    systemClock,
+  );
   let isStopping = false;
 
   const ports = {
@@ -145,7 +157,13 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
       },
     },
     log: {
-      retryDelay: (event) => log.warn('waiting before another try', { call_id: event.callId, deployment: event.deployment, delay_ms: event.delay, reason: event.reason }),
+      retryDelay: (event) =>
+        log.warn('waiting before another try', {
+          call_id: event.callId,
+          deployment: event.deployment,
+          delay_ms: event.delay,
+          reason: event.reason,
+        }),
       internalError: ({ callId, error }) => log.error('internal error', { call_id: callId, error }),
     },
     meters: metrics,
@@ -178,7 +196,13 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   let server: GatewayServer;
   try {
     server = listen(
-      { hostname: args.host, port: args.port, maxBodyBytes: snapshot.server.maxRequestBytes, bodyTimeoutMs: BODY_TIMEOUT_MS, idleSeconds: IDLE_SECONDS },
+      {
+        hostname: args.host,
+        port: args.port,
+        maxBodyBytes: snapshot.server.maxRequestBytes,
+        bodyTimeoutMs: BODY_TIMEOUT_MS,
+        idleSeconds: IDLE_SECONDS,
+      },
       (request) => gateway.handle(request),
       (error) => ports.log.internalError({ callId: null, error }),
     );
@@ -189,7 +213,9 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const take = (next: ReturnType<typeof loadConfig>) => {
     if (next.kind === 'invalid') {
       reload.refused(renderFindings(next.findings));
-      log.error('the edited configuration is wrong and was not taken; the one before stays in use', { problem: reload.problem });
+      log.error('the edited configuration is wrong and was not taken; the one before stays in use', {
+        problem: reload.problem,
+      });
       return;
     }
     reload.taken();
@@ -201,7 +227,8 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     logFindings(log, next);
   };
   const options = loadOptions(args, sources.io, sources.env, sources.demo);
-  const watcher = args.config === null ? null : watchConfig({ load: options, current: loaded, clock: systemClock, onChange: take });
+  const watcher =
+    args.config === null ? null : watchConfig({ load: options, current: loaded, clock: systemClock, onChange: take });
 
   const stopped = untilSignal(log, () => watcher?.reload()).then(async () => {
     isStopping = true;
@@ -220,8 +247,16 @@ class ReloadState {
   readonly #gauge;
 
   constructor(registry: MetricsRegistry) {
-    this.#failures = registry.counter('tollgate_config_reload_failures_total', 'Edits of the configuration that were refused.', []);
-    this.#gauge = registry.gauge('tollgate_config_last_reload_successful', 'Whether the configuration on disk is the one in use.', []);
+    this.#failures = registry.counter(
+      'tollgate_config_reload_failures_total',
+      'Edits of the configuration that were refused.',
+      [],
+    );
+    this.#gauge = registry.gauge(
+      'tollgate_config_last_reload_successful',
+      'Whether the configuration on disk is the one in use.',
+      [],
+    );
     this.#failures.add({}, 0);
     this.#gauge.set({}, 1);
   }

@@ -29,7 +29,9 @@ export function statusPages(sources: StatusSources): StatusPages {
       return { status: isHealthy ? 200 : 503, body };
     },
     probed(results) {
-      const healthy = results.filter((result) => result.isHealthy).map(({ deployment }) => describeDeployment(deployment));
+      const healthy = results
+        .filter((result) => result.isHealthy)
+        .map(({ deployment }) => describeDeployment(deployment));
       const unhealthy = results
         .filter((result) => !result.isHealthy)
         .map(({ deployment, error, status }) => ({ ...describeDeployment(deployment), error, status }));
@@ -73,7 +75,11 @@ function endpointLists({ current, health, now }: StatusSources) {
   const disabled: unknown[] = [];
   for (const deployment of current().deployments.values()) {
     if (deployment.disabled !== null) {
-      disabled.push({ ...describeDeployment(deployment), error: deployment.disabled.message, missing: deployment.disabled.missingVariables });
+      disabled.push({
+        ...describeDeployment(deployment),
+        error: deployment.disabled.message,
+        missing: deployment.disabled.missingVariables,
+      });
       continue;
     }
     const { kind } = health.state(deployment.id, now());

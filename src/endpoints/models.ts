@@ -49,10 +49,12 @@ function infoOf(deployment: Deployment) {
 }
 
 function publicNames(snapshot: Snapshot): string[] {
-  const isUsable = (name: GroupName) => snapshot.groups.get(name)?.deployments.some((each) => each.disabled === null) === true;
+  const isUsable = (name: GroupName) =>
+    snapshot.groups.get(name)?.deployments.some((each) => each.disabled === null) === true;
   const names: string[] = [];
   for (const group of snapshot.groups.values()) if (isUsable(group.name)) names.push(group.name);
-  for (const group of snapshot.wildcards) if (group.deployments.some((each) => each.disabled === null)) names.push(group.name);
+  for (const group of snapshot.wildcards)
+    if (group.deployments.some((each) => each.disabled === null)) names.push(group.name);
   for (const [alias, { target, isHidden }] of snapshot.aliases) if (!isHidden && isUsable(target)) names.push(alias);
   return names;
 }

@@ -3,9 +3,17 @@ import type { HeaderPair } from '../core/http.ts';
 import type { Failure, TimeoutPhase } from '../core/outcome.ts';
 import { earliest, type Millis, millis, minus, plus } from '../core/units.ts';
 import type { Encoder } from '../endpoints/endpoint.ts';
-import type { CallContext, Facet, Provider, Reply, ReplyHead, StreamDecoder, UpstreamRequest } from '../providers/provider.ts';
+import type {
+  CallContext,
+  Facet,
+  Provider,
+  Reply,
+  ReplyHead,
+  StreamDecoder,
+  UpstreamRequest,
+} from '../providers/provider.ts';
 import type { AttemptLimits } from '../router/route.ts';
-import { decompressor, type Decompressor } from '../transport/decompress.ts';
+import { type Decompressor, decompressor } from '../transport/decompress.ts';
 import type { Upstream, UpstreamCall, UpstreamFault, UpstreamHandlers } from '../transport/upstream.ts';
 import { completionToChunks } from '../wire/openai/synthetic.ts';
 import { SseSplitter } from '../wire/sse.ts';
@@ -142,7 +150,8 @@ export class Attempt implements UpstreamHandlers, RelayListener {
       this.#inflate = decompressor(coding, {
         onData: (bytes) => this.#body(bytes),
         onEnd: () => this.#bodyEnd(),
-        onError: (message) => this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: message }),
+        onError: (message) =>
+          this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: message }),
       });
       if (this.#inflate === null) {
         this.#fail({ kind: 'broken-stream', committed: false, detail: `unknown content-encoding ${coding}` });
@@ -218,7 +227,8 @@ export class Attempt implements UpstreamHandlers, RelayListener {
       if (this.#phase !== 'draining' && this.#phase !== 'over') decoder.push(event, this.#relay);
     });
     this.#relay.flush();
-    if (fault !== null) this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: fault.message });
+    if (fault !== null)
+      this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: fault.message });
   }
 
   #bodyEnd(): void {
@@ -251,7 +261,12 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     }
     // The body is over: what the decoder did not end is broken.
     if (this.#isProtocolOver()) this.#release();
-    else this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: 'the stream ended without its end' });
+    else
+      this.#fail({
+        kind: 'broken-stream',
+        committed: this.#relay.isCommitted,
+        detail: 'the stream ended without its end',
+      });
   }
 
   #isProtocolOver(): boolean {
@@ -394,5 +409,11 @@ function sniffMode(bytes: Buffer): BodyMode {
 
 /** JSON on one line, as an event needs it; raw line ends cannot stand inside JSON strings. */
 function flat(body: Uint8Array): Uint8Array {
-  return Buffer.from(Buffer.from(body).toString('utf8').replace(/[\r\n]+/g, ' ').trim(), 'utf8');
+  return Buffer.from(
+    Buffer.from(body)
+      .toString('utf8')
+      .replace(/[\r\n]+/g, ' ')
+      .trim(),
+    'utf8',
+  );
 }

@@ -72,7 +72,10 @@ function withoutScheme(value: string): string {
 }
 
 function noKey(custom: string | null): GatewayError {
-  const where = custom === null ? "'Authorization: Bearer sk-…' (or x-api-key, api-key, x-litellm-api-key)" : `'${custom}: Bearer sk-…'`;
+  const where =
+    custom === null
+      ? "'Authorization: Bearer sk-…' (or x-api-key, api-key, x-litellm-api-key)"
+      : `'${custom}: Bearer sk-…'`;
   return gatewayError('no-key', `Authentication Error, No api key passed in. Send the gateway's key as ${where}.`);
 }
 

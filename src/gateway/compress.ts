@@ -15,7 +15,10 @@ export async function compressed(
   body: Uint8Array,
 ): Promise<{ readonly headers: readonly HeaderPair[]; readonly body: Uint8Array }> {
   if (body.length < WORTH_IT || !acceptsGzip(request.header('accept-encoding'))) return { headers, body };
-  return { headers: [...headers, ['content-encoding', 'gzip'], ['vary', 'accept-encoding']], body: await compress(body, FASTEST) };
+  return {
+    headers: [...headers, ['content-encoding', 'gzip'], ['vary', 'accept-encoding']],
+    body: await compress(body, FASTEST),
+  };
 }
 
 /** Whether `Accept-Encoding` takes gzip (RFC 9110 §12.5.3); a quality of 0 refuses it. */

@@ -76,7 +76,9 @@ export function readControls(
   const fromHeaders = headerRouting(request);
   if (removals.length === 0) return { ...base, routing: fromHeaders, dropParams: null, mock: null, removals };
 
-  const forbidden = allowCredentials ? undefined : ['api_base', 'base_url', 'api_key', 'user_config'].find((key) => body.has(key));
+  const forbidden = allowCredentials
+    ? undefined
+    : ['api_base', 'base_url', 'api_key', 'user_config'].find((key) => body.has(key));
   if (forbidden !== undefined) {
     return gatewayError(
       'client-credentials',
@@ -87,7 +89,13 @@ export function readControls(
   const routing = bodyRouting(member, fromHeaders);
   if ('kind' in routing) return routing;
   const drop = member('drop_params');
-  return { ...base, routing, dropParams: typeof drop === 'boolean' ? drop : null, mock: readMock(body, member), removals };
+  return {
+    ...base,
+    routing,
+    dropParams: typeof drop === 'boolean' ? drop : null,
+    mock: readMock(body, member),
+    removals,
+  };
 }
 
 type MemberReader = (key: string) => Json | undefined;
@@ -127,11 +135,16 @@ function headerNumber(request: ServerRequest, name: string): number | null {
 function bodyRouting(member: MemberReader, headers: RoutingControls): RoutingControls | GatewayError {
   const retries = member('num_retries');
   if (retries !== undefined && retries !== null && !isCount(retries)) {
-    return gatewayError('invalid-parameter', "'num_retries' must be a whole number from 0 up.", { param: 'num_retries' });
+    return gatewayError('invalid-parameter', "'num_retries' must be a whole number from 0 up.", {
+      param: 'num_retries',
+    });
   }
   const timeout = member('timeout') ?? member('request_timeout');
   const streamTimeout = member('stream_timeout');
-  for (const [key, value] of [['timeout', timeout], ['stream_timeout', streamTimeout]] as const) {
+  for (const [key, value] of [
+    ['timeout', timeout],
+    ['stream_timeout', streamTimeout],
+  ] as const) {
     if (value !== undefined && value !== null && !(typeof value === 'number' && value > 0)) {
       return gatewayError('invalid-parameter', `'${key}' must be a number of seconds above 0.`, { param: key });
     }
@@ -168,7 +181,8 @@ function readFallbacks(value: Json | undefined): RoutingControls['fallbacks'] | 
   const list: ClientFallback[] = [];
   for (const item of value) {
     if (typeof item === 'string') list.push({ model: item, overrides: null });
-    else if (isObject(item) && typeof item.model === 'string') list.push({ model: item.model, overrides: without(item, 'model') });
+    else if (isObject(item) && typeof item.model === 'string')
+      list.push({ model: item.model, overrides: without(item, 'model') });
     else return 'unreadable';
   }
   return list;
@@ -187,17 +201,32 @@ function readFallbackMap(value: Json | undefined): FallbackMap | null {
     const entries = Object.entries(item);
     const [group, targets] = entries[0] ?? [];
     if (entries.length !== 1 || group === undefined || !Array.isArray(targets)) return null;
-    map.set(group, targets.filter((target): target is string => typeof target === 'string'));
+    map.set(
+      group,
+      targets.filter((target): target is string => typeof target === 'string'),
+    );
   }
   return map;
 }
 
-function readTags(request: ServerRequest, member: MemberReader, metadata: Json | undefined, mayHaveTags: boolean): readonly string[] {
+function readTags(
+  request: ServerRequest,
+  member: MemberReader,
+  metadata: Json | undefined,
+  mayHaveTags: boolean,
+): readonly string[] {
   const header = request.header('x-litellm-tags');
-  const tags = header === null ? [] : header.split(',').map((tag) => tag.trim()).filter((tag) => tag !== '');
+  const tags =
+    header === null
+      ? []
+      : header
+          .split(',')
+          .map((tag) => tag.trim())
+          .filter((tag) => tag !== '');
   if (!mayHaveTags) return tags;
   for (const source of [metadata, member('litellm_metadata')]) {
-    if (isObject(source) && Array.isArray(source.tags)) tags.push(...source.tags.filter((tag) => typeof tag === 'string'));
+    if (isObject(source) && Array.isArray(source.tags))
+      tags.push(...source.tags.filter((tag) => typeof tag === 'string'));
   }
   const own = member('tags');
   if (Array.isArray(own)) tags.push(...own.filter((tag): tag is string => typeof tag === 'string'));

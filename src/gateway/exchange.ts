@@ -14,7 +14,14 @@ import { PROVIDERS, providerFor } from '../providers/registry.ts';
 import { decide } from '../router/decide.ts';
 import type { HealthTable } from '../router/health.ts';
 import type { LoadTable } from '../router/load.ts';
-import { type Attempt as AttemptTry, type Decision, groupSizeOf, planRoute, type Route, type RouteError } from '../router/route.ts';
+import {
+  type Attempt as AttemptTry,
+  type Decision,
+  groupSizeOf,
+  planRoute,
+  type Route,
+  type RouteError,
+} from '../router/route.ts';
 import type { ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
 import type { Upstream } from '../transport/upstream.ts';
 import { type JsonBody, scanObject } from '../wire/json-splice.ts';
@@ -24,7 +31,14 @@ import { authenticate } from './authenticate.ts';
 import { compressed } from './compress.ts';
 import { type Controls, readControls } from './controls.ts';
 import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
-import { type AnswerFacts, addCors, addUpstreamHeaders, answerHeaders, forwardedHeaders } from './headers.ts';
+import {
+  type AnswerFacts,
+  addCors,
+  addUpstreamHeaders,
+  answerHeaders,
+  clientLabel,
+  forwardedHeaders,
+} from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import type { GatewayPorts, Lease, Principal } from './ports.ts';
 import { bodyFault, jsonFault, routeError } from './refusals.ts';
@@ -162,22 +176,31 @@ export class Exchange {
     const forced = endpoint.dialect === 'openai-embeddings' ? embeddingModel : completionModel;
     const model = forced ?? pathModel ?? (body.has('model') ? safeValue(body, 'model') : undefined);
     if (typeof model === 'string' && model !== '') return model;
-    return gatewayError('invalid-parameter', "The request has no 'model'. Name one of those that GET /v1/models lists.", {
-      param: 'model',
-    });
+    return gatewayError(
+      'invalid-parameter',
+      "The request has no 'model'. Name one of those that GET /v1/models lists.",
+      {
+        param: 'model',
+      },
+    );
   }
 
   #checkUser(controls: Controls): GatewayError | null {
     if (!this.#snapshot.server.requireUser || controls.user !== null) return null;
-    return gatewayError('missing-user', "BadRequest please pass param=user in request. general_settings.enforce_user_param is on.", {
-      param: 'user',
-    });
+    return gatewayError(
+      'missing-user',
+      'BadRequest please pass param=user in request. general_settings.enforce_user_param is on.',
+      {
+        param: 'user',
+      },
+    );
   }
 
   #clientCall(body: JsonBody, controls: Controls): ClientCall {
     const isStreaming = body.has('stream') && safeValue(body, 'stream') === true;
     const options = isStreaming && body.has('stream_options') ? safeValue(body, 'stream_options') : null;
-    const asked = typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true;
+    const asked =
+      typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true;
     return {
       dialect: this.#match.endpoint.dialect,
       body: edited(body, controls.removals),
@@ -220,14 +243,22 @@ export class Exchange {
     if ('message' in adapted) return adapted;
     const request = service.facet.request(adapted, context);
     if (request.kind === 'refused') {
-      return gatewayError(request.reason === 'misconfigured' ? 'model-disabled' : request.reason, request.message, { param: request.param });
+      return gatewayError(request.reason === 'misconfigured' ? 'model-disabled' : request.reason, request.message, {
+        param: request.param,
+      });
     }
     this.#dropped = request.dropped;
     this.#service = service;
     return this.#call(provider, service, request, { ...context, answer: request.answer ?? null }, decision);
   }
 
-  async #call(provider: Provider, service: Service, request: UpstreamRequest, context: CallContext, decision: AttemptDecision): Promise<AttemptEnd> {
+  async #call(
+    provider: Provider,
+    service: Service,
+    request: UpstreamRequest,
+    context: CallContext,
+    decision: AttemptDecision,
+  ): Promise<AttemptEnd> {
     const { slots, clock, upstream, load, health } = this.#deps;
     const { deployment, limits } = decision;
     const taken = slots.take(deployment, this.#snapshot.routing, minus(limits.deadline, clock.now()));
@@ -354,7 +385,11 @@ export class Exchange {
     return this.#match.endpoint.encoder.reply(parseChat(body));
   }
 
-  #streaming(end: Extract<AttemptEnd, { kind: 'stream' }>, decision: AttemptDecision, startedAt: Millis): ServerResponse {
+  #streaming(
+    end: Extract<AttemptEnd, { kind: 'stream' }>,
+    decision: AttemptDecision,
+    startedAt: Millis,
+  ): ServerResponse {
     this.#firstByte = minus(this.#deps.clock.now(), this.#startedAt);
     const headers = this.#headers('text/event-stream; charset=utf-8');
     headers.push(['cache-control', 'no-cache, no-transform'], ['x-accel-buffering', 'no']);
@@ -444,7 +479,7 @@ export class Exchange {
     const duration = minus(this.#deps.clock.now(), this.#startedAt);
     const facts: AnswerFacts = {
       callId: this.#callId,
-      requestId: this.#requestId,
+      echoedId: clientLabel(this.#request.header('x-request-id')) ?? this.#requestId,
       modelId: decision?.deployment.id ?? null,
       modelGroup: decision?.group ?? null,
       apiBase: decision === null ? null : apiBase(decision.deployment),
@@ -508,11 +543,6 @@ function whole(status: number, headers: readonly HeaderPair[], body: Uint8Array 
   return { kind: 'whole', status, headers, body };
 }
 
-/** A client's own label for the request, if it is fit for a header and a log line. */
-function clientLabel(value: string | null): string | null {
-  return value !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : null;
-}
-
 function safeValue(body: JsonBody, key: string): unknown {
   try {
     return body.value(key);
@@ -532,7 +562,9 @@ function edited(body: JsonBody, edits: Parameters<JsonBody['splice']>[0]): JsonB
 /** The call as a client's fallback entry changes it for this target. */
 function overridden(call: ClientCall, decision: AttemptDecision): ClientCall {
   if (decision.overrides === null) return call;
-  const edits = Object.entries(decision.overrides).map(([key, value]) => ({ kind: 'set', key, raw: JSON.stringify(value) }) as const);
+  const edits = Object.entries(decision.overrides).map(
+    ([key, value]) => ({ kind: 'set', key, raw: JSON.stringify(value) }) as const,
+  );
   return { ...call, body: edited(call.body, edits) };
 }
 
@@ -561,5 +593,8 @@ function streamEnd(outcome: Outcome): RequestEnd {
 }
 
 function unsupportedEndpoint(provider: Provider, endpoint: string): GatewayError {
-  return gatewayError('unsupported-endpoint', `${provider.name} does not serve ${endpoint}. Choose a model of a provider that does.`);
+  return gatewayError(
+    'unsupported-endpoint',
+    `${provider.name} does not serve ${endpoint}. Choose a model of a provider that does.`,
+  );
 }

@@ -105,7 +105,10 @@ export function exhaustedError(
 ): GatewayError {
   const attempt = decisive === 'last' ? attempts.at(-1) : attempts[0];
   if (attempt === undefined || attempt.outcome.kind === 'success') {
-    return gatewayError('no-deployment', `No deployments available for selected model. Passed model=${requestedModel}.`);
+    return gatewayError(
+      'no-deployment',
+      `No deployments available for selected model. Passed model=${requestedModel}.`,
+    );
   }
   const error = errorOf(attempt.outcome, providerName(attempt));
   const groups = fallbackGroups.length === 0 ? 'None' : `[${fallbackGroups.map((name) => `'${name}'`).join(', ')}]`;

@@ -7,7 +7,7 @@ import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { authenticate } from './authenticate.ts';
 import { Exchange, type ExchangeDependencies } from './exchange.ts';
 import { statusFor } from './failure.ts';
-import { addCors, preflightHeaders } from './headers.ts';
+import { addCors, clientLabel, preflightHeaders } from './headers.ts';
 import { type ProbeResult, probe } from './probe.ts';
 
 /** What the monitoring paths show; the composition root knows the answers. */
@@ -77,11 +77,13 @@ export class Gateway {
   async #page(request: ServerRequest, path: string | null, isLlmPath: boolean): Promise<ServerResponse> {
     const snapshot = this.#options.ports.snapshots.current();
     const page = path === null ? undefined : this.#find(path);
-    if (request.method === 'OPTIONS') return { kind: 'whole', status: 204, headers: preflightHeaders(request, snapshot), body: null };
+    if (request.method === 'OPTIONS')
+      return { kind: 'whole', status: 204, headers: preflightHeaders(request, snapshot), body: null };
     if (path === null || (page === undefined && !isLlmPath)) return this.#refuse(request, unknownPath(request));
     const methods = page?.methods ?? ['POST'];
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (page === undefined || !methods.includes(method)) return this.#refuse(request, wrongMethod(request, methods), methods);
+    if (page === undefined || !methods.includes(method))
+      return this.#refuse(request, wrongMethod(request, methods), methods);
     if (page.needsKey) {
       const principal = await authenticate(request, snapshot, this.#options.ports.keys);
       if (principal.kind !== 'master') return this.#refuse(request, principal);
@@ -111,7 +113,9 @@ export class Gateway {
       const id = new URLSearchParams(request.query).get('litellm_model_id');
       const body = modelInfo(ports.snapshots.current(), id);
       return body === null
-        ? gatewayError('invalid-parameter', `Model id = ${id} not found on litellm proxy`, { param: 'litellm_model_id' })
+        ? gatewayError('invalid-parameter', `Model id = ${id} not found on litellm proxy`, {
+            param: 'litellm_model_id',
+          })
         : json(200, body);
     });
     const health = get(false, async (request) => {
@@ -143,7 +147,12 @@ export class Gateway {
   #refuse(request: ServerRequest, error: GatewayError, allow: readonly string[] = []): ServerResponse {
     const snapshot = this.#options.ports.snapshots.current();
     const status = statusFor(error, snapshot.server.errorProfile);
-    const headers: HeaderPair[] = [['content-type', 'application/json']];
+    const id = clientLabel(request.header('x-request-id')) ?? this.#options.ports.hexId();
+    const headers: HeaderPair[] = [
+      ['content-type', 'application/json'],
+      ['x-request-id', id],
+      ['x-litellm-call-id', id],
+    ];
     if (allow.length > 0) headers.push(['allow', [...allow, 'OPTIONS'].join(', ')]);
     addCors(headers, request, snapshot);
     return { kind: 'whole', status, headers, body: openaiError(error, status) };
@@ -154,7 +163,10 @@ function json(status: number, body: unknown): ServerResponse {
   return {
     kind: 'whole',
     status,
-    headers: [['content-type', 'application/json'], ['access-control-allow-origin', '*']],
+    headers: [
+      ['content-type', 'application/json'],
+      ['access-control-allow-origin', '*'],
+    ],
     body: JSON.stringify(body),
   };
 }
@@ -169,13 +181,20 @@ function text(body: string): ServerResponse {
 
 function found(model: unknown, id: string): ServerResponse | GatewayError {
   if (model !== null) return json(200, model);
-  return gatewayError('model-not-found', `The model '${id}' does not exist or this key may not use it. GET /v1/models lists the models.`, {
-    param: 'model',
-  });
+  return gatewayError(
+    'model-not-found',
+    `The model '${id}' does not exist or this key may not use it. GET /v1/models lists the models.`,
+    {
+      param: 'model',
+    },
+  );
 }
 
 function unknownPath(request: ServerRequest): GatewayError {
-  return gatewayError('unknown-path', `Not Found: ${request.method} ${request.path}. Chat completions are at POST /v1/chat/completions.`);
+  return gatewayError(
+    'unknown-path',
+    `Not Found: ${request.method} ${request.path}. Chat completions are at POST /v1/chat/completions.`,
+  );
 }
 
 function wrongMethod(request: ServerRequest, methods: readonly string[]): GatewayError {

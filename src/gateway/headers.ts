@@ -1,5 +1,4 @@
 import type { HeaderPair } from '../core/http.ts';
-import type { RequestId } from '../core/ids.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
@@ -20,14 +19,22 @@ const RATE_LIMIT = /^x-ratelimit-(limit|remaining|reset)-(requests|tokens)$/;
 const FORWARDED = ['openai-beta', 'anthropic-beta', 'x-client-request-id'] as const;
 
 /** With `forward_client_headers_to_llm_api`: every `x-*` but those that speak to the gateway or to proxies. */
-const FORWARDABLE = /^x-(?!litellm-|stainless-|gateway-|forwarded-|real-ip|api-key|goog-|amz|envoy-|openwebui-|vercel-)/;
+const FORWARDABLE =
+  /^x-(?!litellm-|stainless-|gateway-|forwarded-|real-ip|api-key|goog-|amz|envoy-|openwebui-|vercel-)/;
 
-const EXPOSED = 'x-request-id, retry-after, retry-after-ms, x-litellm-call-id, x-litellm-model-id, x-litellm-model-group';
+const EXPOSED =
+  'x-request-id, retry-after, retry-after-ms, x-litellm-call-id, x-litellm-model-id, x-litellm-model-group';
+
+/** A client's own label for a request, if it is fit for a header and a log line. */
+export function clientLabel(value: string | null): string | null {
+  return value !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : null;
+}
 
 /** What every answer to an LLM request says about itself (litellm.md §2.10). */
 export interface AnswerFacts {
   readonly callId: string;
-  readonly requestId: RequestId;
+  /** The client's `x-request-id` when it sent a sound one, else ours. */
+  readonly echoedId: string;
   readonly modelId: string | null;
   readonly modelGroup: string | null;
   readonly apiBase: string | null;
@@ -45,7 +52,7 @@ export interface AnswerFacts {
 export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPair[] {
   const headers: HeaderPair[] = [
     ['content-type', contentType],
-    ['x-request-id', facts.requestId],
+    ['x-request-id', facts.echoedId],
     ['x-litellm-call-id', facts.callId],
     ['x-litellm-version', VERSION],
     ['x-litellm-attempted-retries', String(facts.retries)],

@@ -24,13 +24,21 @@ export function mockFailure(
   const inFirstGroup = attempt.fallbacks === 0;
   switch (mock.failing) {
     case 'fallbacks':
-      return inFirstGroup ? { kind: 'upstream-error', retryAfter: null, words: words(500, 'This is a mock exception for model=, to trigger a fallback') } : null;
+      return inFirstGroup
+        ? {
+            kind: 'upstream-error',
+            retryAfter: null,
+            words: words(500, 'This is a mock exception for model=, to trigger a fallback'),
+          }
+        : null;
     case 'context':
       return inFirstGroup ? rejected('context-window', 'This is a mock exception for a prompt that is too long') : null;
     case 'content-policy':
       return inFirstGroup ? rejected('content-policy', 'This is a mock exception for a refused prompt') : null;
     case 'rate-limit':
-      return attempt.isFirst ? { kind: 'rate-limited', retryAfter: null, words: words(429, 'This is a mock rate limit error') } : null;
+      return attempt.isFirst
+        ? { kind: 'rate-limited', retryAfter: null, words: words(429, 'This is a mock rate limit error') }
+        : null;
     case 'timeout':
       return { kind: 'timeout', phase: 'first-byte', limit: millis(attempt.limit) };
     case null:
@@ -40,19 +48,29 @@ export function mockFailure(
 
 /** A failure that LiteLLM's special texts of `mock_response` stand for, or null. */
 export function mockTextFailure(text: string): Failure | null {
-  if (text === 'litellm.RateLimitError') return { kind: 'rate-limited', retryAfter: null, words: words(429, 'this is a mock rate limit error') };
-  if (text === 'litellm.ContextWindowExceededError') return rejected('context-window', 'this is a mock context window exceeded error');
-  if (text === 'litellm.InternalServerError') return { kind: 'upstream-error', retryAfter: null, words: words(500, 'this is a mock internal server error') };
+  if (text === 'litellm.RateLimitError')
+    return { kind: 'rate-limited', retryAfter: null, words: words(429, 'this is a mock rate limit error') };
+  if (text === 'litellm.ContextWindowExceededError')
+    return rejected('context-window', 'this is a mock context window exceeded error');
+  if (text === 'litellm.InternalServerError')
+    return { kind: 'upstream-error', retryAfter: null, words: words(500, 'this is a mock internal server error') };
   if (text.startsWith('Exception: content_filter_policy')) return rejected('content-policy', text);
   return null;
 }
 
 /** An answer of the given text without any call: whole, or streamed in pieces of three characters. */
-export function mockAnswer(text: string, toolCalls: readonly Json[] | null, context: CallContext, encoder: Encoder, clock: Clock): AttemptEnd {
+export function mockAnswer(
+  text: string,
+  toolCalls: readonly Json[] | null,
+  context: CallContext,
+  encoder: Encoder,
+  clock: Clock,
+): AttemptEnd {
   const failure = mockTextFailure(text);
   if (failure !== null) return { kind: 'failed', outcome: failure };
   const chat = mockCompletion(text, toolCalls, context);
-  if (!context.isStreaming) return { kind: 'reply', reply: { kind: 'chat', chat, usage: MOCK_USAGE, finish: 'normal' }, head: HEAD };
+  if (!context.isStreaming)
+    return { kind: 'reply', reply: { kind: 'chat', chat, usage: MOCK_USAGE, finish: 'normal' }, head: HEAD };
   return mockStream(chat, text, context, encoder, clock);
 }
 
@@ -71,7 +89,11 @@ function mockCompletion(text: string, toolCalls: readonly Json[] | null, context
         finish_reason: calls.length > 0 ? 'tool_calls' : 'stop',
       },
     ],
-    usage: { prompt_tokens: MOCK_USAGE.input, completion_tokens: MOCK_USAGE.output, total_tokens: MOCK_USAGE.input + MOCK_USAGE.output },
+    usage: {
+      prompt_tokens: MOCK_USAGE.input,
+      completion_tokens: MOCK_USAGE.output,
+      total_tokens: MOCK_USAGE.input + MOCK_USAGE.output,
+    },
   };
 }
 
@@ -85,7 +107,13 @@ function readToolCall(value: Json): ToolCall | null {
   };
 }
 
-function mockStream(chat: ChatCompletion, text: string, context: CallContext, encoder: Encoder, clock: Clock): AttemptEnd {
+function mockStream(
+  chat: ChatCompletion,
+  text: string,
+  context: CallContext,
+  encoder: Encoder,
+  clock: Clock,
+): AttemptEnd {
   const { promise, resolve } = Promise.withResolvers<StreamEnd>();
   const relay = new Relay(
     encoder,

@@ -56,7 +56,12 @@ export interface LedgerSink {
 
 /** What the data plane tells the log, already free of secrets and bodies. */
 export interface GatewayLog {
-  retryDelay(event: { readonly callId: string; readonly deployment: DeploymentId; readonly delay: Millis; readonly reason: string }): void;
+  retryDelay(event: {
+    readonly callId: string;
+    readonly deployment: DeploymentId;
+    readonly delay: Millis;
+    readonly reason: string;
+  }): void;
   internalError(event: { readonly callId: string | null; readonly error: unknown }): void;
 }
 

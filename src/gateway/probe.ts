@@ -34,7 +34,11 @@ export async function probe(
   return Promise.all(chosen.map((deployment) => probeOne(deps, request, deployment)));
 }
 
-async function probeOne(deps: ExchangeDependencies, request: ServerRequest, deployment: Deployment): Promise<ProbeResult> {
+async function probeOne(
+  deps: ExchangeDependencies,
+  request: ServerRequest,
+  deployment: Deployment,
+): Promise<ProbeResult> {
   const { path, body } = probeBody(deployment);
   const match = matchEndpoint(path);
   if (match === null) throw new Error(`no endpoint at ${path}`);
@@ -46,7 +50,8 @@ async function probeOne(deps: ExchangeDependencies, request: ServerRequest, depl
 function probeBody(deployment: Deployment): { readonly path: string; readonly body: string } {
   // Names the deployment itself: the router takes it whatever its health, and nothing else answers for it.
   const common = { model: deployment.id, num_retries: 0, disable_fallbacks: true, timeout: PATIENCE_SECONDS };
-  if (deployment.info.mode === 'embedding') return { path: '/v1/embeddings', body: JSON.stringify({ ...common, input: [PROMPT] }) };
+  if (deployment.info.mode === 'embedding')
+    return { path: '/v1/embeddings', body: JSON.stringify({ ...common, input: [PROMPT] }) };
   if (deployment.info.mode === 'completion') {
     return { path: '/v1/completions', body: JSON.stringify({ ...common, prompt: PROMPT, max_tokens: MOST_TOKENS }) };
   }

@@ -7,15 +7,23 @@ import type { JsonFault } from '../wire/json-splice.ts';
 export function bodyFault(fault: BodyFault, limit: number): GatewayError {
   switch (fault.kind) {
     case 'too-large':
-      return gatewayError('body-too-large', `The request body is larger than ${limit} bytes (general_settings.max_request_size_mb). ${fault.message}`, {
-        param: 'content-length',
-      });
+      return gatewayError(
+        'body-too-large',
+        `The request body is larger than ${limit} bytes (general_settings.max_request_size_mb). ${fault.message}`,
+        {
+          param: 'content-length',
+        },
+      );
     case 'timeout':
       return gatewayError('body-timeout', `The request body did not arrive in time. ${fault.message}`);
     case 'unknown-encoding':
-      return gatewayError('unsupported-encoding', `${fault.message} Send the body plain, or as gzip, deflate, br or zstd.`, {
-        param: 'content-encoding',
-      });
+      return gatewayError(
+        'unsupported-encoding',
+        `${fault.message} Send the body plain, or as gzip, deflate, br or zstd.`,
+        {
+          param: 'content-encoding',
+        },
+      );
     case 'bad-encoding':
     case 'client-gone':
       return gatewayError('malformed-body', fault.message);
@@ -25,9 +33,15 @@ export function bodyFault(fault: BodyFault, limit: number): GatewayError {
 /** Where the body stops being a JSON object, with the words around the place. */
 export function jsonFault(fault: JsonFault, bytes: Uint8Array): GatewayError {
   if (bytes.length === 0) {
-    return gatewayError('malformed-body', 'The request has no body. Send a JSON object with content-type application/json.');
+    return gatewayError(
+      'malformed-body',
+      'The request has no body. Send a JSON object with content-type application/json.',
+    );
   }
-  return gatewayError('malformed-body', `The request body is not a JSON object: ${fault.message} at byte ${fault.offset}.`);
+  return gatewayError(
+    'malformed-body',
+    `The request body is not a JSON object: ${fault.message} at byte ${fault.offset}.`,
+  );
 }
 
 /** Why no deployment can be tried, with what to do. */

@@ -5,8 +5,8 @@ import type { Usage } from '../core/usage.ts';
 import type { Encoder } from '../endpoints/endpoint.ts';
 import type { StreamSink } from '../providers/provider.ts';
 import type { ClientStream } from '../transport/server.ts';
-import type { SseEvent } from '../wire/sse.ts';
 import type { ChatChunk } from '../wire/openai/chat.ts';
+import type { SseEvent } from '../wire/sse.ts';
 
 /** Silence towards the client after which a comment keeps proxies and clients from hanging up (transport.md §4.3). */
 const KEEP_ALIVE_AFTER = millis(15_000);
@@ -88,7 +88,8 @@ export class Relay implements StreamSink {
       this.#forwardTranslated(event);
       return;
     }
-    if (event.dataEnd - event.dataStart === DONE_LENGTH && event.bytes[event.dataStart] === BRACKET) this.#sawDone = true;
+    if (event.dataEnd - event.dataStart === DONE_LENGTH && event.bytes[event.dataStart] === BRACKET)
+      this.#sawDone = true;
     if (this.#range === event.bytes && this.#to === event.start) {
       this.#to = event.end;
       return;
@@ -195,7 +196,8 @@ export class Relay implements StreamSink {
     const held = this.#held;
     this.#held = [];
     this.#heldBytes = 0;
-    const hasRoom = held.length === 0 || stream.write(held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held));
+    const hasRoom =
+      held.length === 0 || stream.write(held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held));
     if (hasRoom) this.#unblock();
     else this.#block();
     if (this.#state === 'ended') this.#close(stream);

@@ -52,21 +52,62 @@ export class RequestMetrics {
     this.#failures = registry.counter('litellm_proxy_failed_requests_metric_total', 'Requests that failed.', [
       ...['requested_model', 'exception_status', 'route', 'model_id'],
     ]);
-    this.#latency = registry.histogram('litellm_request_total_latency_metric', 'Seconds from request to the end of the answer.', models, LATENCY_BOUNDS);
-    this.#firstToken = registry.histogram('litellm_llm_api_time_to_first_token_metric', 'Seconds to the first output of a stream.', models, LATENCY_BOUNDS);
-    this.#overhead = registry.histogram('tollgate_added_latency_seconds', 'Seconds that the gateway itself added.', ['route'], OVERHEAD_BOUNDS);
-    this.#attempts = registry.counter('litellm_deployment_total_requests_total', 'Attempts at a deployment.', deployment);
-    this.#successes = registry.counter('litellm_deployment_success_responses_total', 'Attempts that succeeded.', deployment);
+    this.#latency = registry.histogram(
+      'litellm_request_total_latency_metric',
+      'Seconds from request to the end of the answer.',
+      models,
+      LATENCY_BOUNDS,
+    );
+    this.#firstToken = registry.histogram(
+      'litellm_llm_api_time_to_first_token_metric',
+      'Seconds to the first output of a stream.',
+      models,
+      LATENCY_BOUNDS,
+    );
+    this.#overhead = registry.histogram(
+      'tollgate_added_latency_seconds',
+      'Seconds that the gateway itself added.',
+      ['route'],
+      OVERHEAD_BOUNDS,
+    );
+    this.#attempts = registry.counter(
+      'litellm_deployment_total_requests_total',
+      'Attempts at a deployment.',
+      deployment,
+    );
+    this.#successes = registry.counter(
+      'litellm_deployment_success_responses_total',
+      'Attempts that succeeded.',
+      deployment,
+    );
     this.#deploymentFailures = registry.counter('litellm_deployment_failure_responses_total', 'Attempts that failed.', [
       ...deployment,
       'exception_status',
       'exception_class',
     ]);
-    this.#benched = registry.counter('litellm_deployment_cooled_down_total', 'Times a deployment left rotation.', ['model_id']);
-    this.#fallbacks = registry.counter('litellm_deployment_successful_fallbacks_total', 'Requests that a fallback answered.', ['requested_model', 'fallback_model']);
-    this.#failedFallbacks = registry.counter('litellm_deployment_failed_fallbacks_total', 'Requests that no fallback answered.', ['requested_model', 'fallback_model']);
-    this.#inputTokens = registry.counter('litellm_input_tokens_metric_total', 'Input tokens, cached ones included.', models);
-    this.#outputTokens = registry.counter('litellm_output_tokens_metric_total', 'Output tokens, reasoning included.', models);
+    this.#benched = registry.counter('litellm_deployment_cooled_down_total', 'Times a deployment left rotation.', [
+      'model_id',
+    ]);
+    this.#fallbacks = registry.counter(
+      'litellm_deployment_successful_fallbacks_total',
+      'Requests that a fallback answered.',
+      ['requested_model', 'fallback_model'],
+    );
+    this.#failedFallbacks = registry.counter(
+      'litellm_deployment_failed_fallbacks_total',
+      'Requests that no fallback answered.',
+      ['requested_model', 'fallback_model'],
+    );
+    this.#inputTokens = registry.counter(
+      'litellm_input_tokens_metric_total',
+      'Input tokens, cached ones included.',
+      models,
+    );
+    this.#outputTokens = registry.counter(
+      'litellm_output_tokens_metric_total',
+      'Output tokens, reasoning included.',
+      models,
+    );
   }
 
   #known(model: string): string {
@@ -100,7 +141,12 @@ export class RequestMetrics {
     };
     this.#attempts.add(labels);
     if (event.outcome === 'success') this.#successes.add(labels);
-    else this.#deploymentFailures.add({ ...labels, exception_status: String(event.status ?? 'None'), exception_class: event.outcome });
+    else
+      this.#deploymentFailures.add({
+        ...labels,
+        exception_status: String(event.status ?? 'None'),
+        exception_class: event.outcome,
+      });
   }
 
   benched(deployment: string): void {

@@ -13,19 +13,43 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   endpoints: { layers: ['core', 'wire', 'providers'], modules: [] },
   router: { layers: ['core'], modules: [] },
   transport: { layers: ['core', 'wire'], modules: ['bun', 'node:zlib', 'node:net', 'node:tls'] },
-  gateway: { layers: ['core', 'wire', 'providers', 'endpoints', 'router', 'transport', 'telemetry'], modules: ['node:crypto', 'node:util', 'node:zlib'] },
+  gateway: {
+    layers: ['core', 'wire', 'providers', 'endpoints', 'router', 'transport', 'telemetry'],
+    modules: ['node:crypto', 'node:util', 'node:zlib'],
+  },
   config: { layers: ['core', 'providers'], modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'] },
   telemetry: { layers: ['core'], modules: [] },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
-    layers: ['core', 'wire', 'providers', 'endpoints', 'router', 'transport', 'gateway', 'config', 'telemetry', 'simulator'],
+    layers: [
+      'core',
+      'wire',
+      'providers',
+      'endpoints',
+      'router',
+      'transport',
+      'gateway',
+      'config',
+      'telemetry',
+      'simulator',
+    ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },
 };
 
 /** Layers that must be told the time, the chances and the ids. */
 const PURE = ['core', 'wire', 'providers', 'endpoints', 'router'];
-const IMPURE_WORDS = [/\bDate\.now\(/, /\bnew Date\(\)/, /\bMath\.random\(/, /\bperformance\.now\(/, /\bsetTimeout\(/, /\bcrypto\./, /\bprocess\./, /\bfetch\(/, /\bBun\./];
+const IMPURE_WORDS = [
+  /\bDate\.now\(/,
+  /\bnew Date\(\)/,
+  /\bMath\.random\(/,
+  /\bperformance\.now\(/,
+  /\bsetTimeout\(/,
+  /\bcrypto\./,
+  /\bprocess\./,
+  /\bfetch\(/,
+  /\bBun\./,
+];
 
 interface Source {
   readonly path: string;
@@ -111,7 +135,9 @@ describe('the architecture', () => {
     const edges = new Map(
       sources.map((source) => [
         source.path,
-        source.imports.filter(({ target, isTypeOnly }) => target.startsWith('.') && !isTypeOnly).map(({ target }) => resolved(source, target)),
+        source.imports
+          .filter(({ target, isTypeOnly }) => target.startsWith('.') && !isTypeOnly)
+          .map(({ target }) => resolved(source, target)),
       ]),
     );
     expect(cycles(edges)).toEqual([]);
@@ -124,7 +150,8 @@ describe('the architecture', () => {
       for (const [index, text] of source.lines.entries()) {
         // LiteLLM lists every model as owned by the same company.
         if (/^\s*(\*|\/\/|\/\*|import )|owned_by/.test(text)) continue;
-        if (/['"`](openai|azure|anthropic|groq|mistral|openrouter|perplexity|xai|deepseek)['"`]/.test(text)) wrong.push(`${source.path}:${index + 1}`);
+        if (/['"`](openai|azure|anthropic|groq|mistral|openrouter|perplexity|xai|deepseek)['"`]/.test(text))
+          wrong.push(`${source.path}:${index + 1}`);
       }
     }
     expect(wrong).toEqual([]);
@@ -135,7 +162,8 @@ describe('the architecture', () => {
     for (const path of new Glob('{src,test,bench}/**/*.ts').scanSync({ cwd: root })) {
       if (path === relative(root, import.meta.path)) continue;
       for (const [index, text] of readFileSync(join(root, path), 'utf8').split('\n').entries()) {
-        if (/(:\s*any\b|<any>|\bas any\b|@ts-ignore|@ts-nocheck)/.test(text)) wrong.push(`${path}:${index + 1} ${text.trim()}`);
+        if (/(:\s*any\b|<any>|\bas any\b|@ts-ignore|@ts-nocheck)/.test(text))
+          wrong.push(`${path}:${index + 1} ${text.trim()}`);
         if (/(@ts-expect-error|biome-ignore)\s*$/.test(text)) wrong.push(`${path}:${index + 1} without a reason`);
       }
     }

@@ -56,7 +56,9 @@ describe('the packages', () => {
   });
 
   test('have permissive licences and a checksum', () => {
-    const wrong = runtime.filter(([, each]) => !PERMISSIVE.includes(each.license ?? '') || each.integrity === undefined);
+    const wrong = runtime.filter(
+      ([, each]) => !PERMISSIVE.includes(each.license ?? '') || each.integrity === undefined,
+    );
     expect(wrong.map(([path, each]) => `${path}: ${each.license}`)).toEqual([]);
   });
 

@@ -38,10 +38,16 @@ afterAll(async () => {
 
 beforeEach(() => simulator.reset());
 
-const get = (path: string, headers: Record<string, string> = { authorization: `Bearer ${MASTER_KEY}` }) => fetch(gateway.url + path, { headers });
+const get = (path: string, headers: Record<string, string> = { authorization: `Bearer ${MASTER_KEY}` }) =>
+  fetch(gateway.url + path, { headers });
 
 interface ErrorBody {
-  readonly error: { readonly message: string; readonly type: string; readonly param: string | null; readonly code: string };
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
 }
 
 async function errorOf(response: Response): Promise<ErrorBody['error'] & { readonly status: number }> {
@@ -54,7 +60,12 @@ async function textOf(response: Response): Promise<string> {
 }
 
 describe('the path styles', () => {
-  for (const path of ['/chat/completions', '/v1/chat/completions', '/openai/deployments/gpt-4o/chat/completions', '/engines/gpt-4o/chat/completions']) {
+  for (const path of [
+    '/chat/completions',
+    '/v1/chat/completions',
+    '/openai/deployments/gpt-4o/chat/completions',
+    '/engines/gpt-4o/chat/completions',
+  ]) {
     test(`${path} answers`, async () => {
       const response = await gateway.post(path, { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }] });
       expect([response.status, response.headers.get('x-litellm-model-id')]).toEqual([200, 'primary']);
@@ -67,10 +78,19 @@ describe('the path styles', () => {
     expect(response.headers.get('x-litellm-model-id')).toBe('spaced');
   });
 
-  for (const path of ['/completions', '/v1/completions', '/openai/deployments/claude/completions', '/engines/claude/completions']) {
+  for (const path of [
+    '/completions',
+    '/v1/completions',
+    '/openai/deployments/claude/completions',
+    '/engines/claude/completions',
+  ]) {
     test(`${path} reaches a chat-only model through the hub`, async () => {
       const response = await gateway.post(path, { model: 'claude', prompt: 'Say something', max_tokens: 50 });
-      const body = (await response.json()) as { object: string; choices: { text: string }[]; usage: { total_tokens: number } };
+      const body = (await response.json()) as {
+        object: string;
+        choices: { text: string }[];
+        usage: { total_tokens: number };
+      };
       expect([response.status, body.object, body.usage.total_tokens > 0]).toEqual([200, 'text_completion', true]);
       expect(body.choices[0]?.text.length).toBeGreaterThan(0);
     });
@@ -88,10 +108,17 @@ describe('the path styles', () => {
   });
 
   test('several prompts for a chat-only model are refused with what to do', async () => {
-    expect(await errorOf(await gateway.post('/v1/completions', { model: 'claude', prompt: ['a', 'b'] }))).toMatchObject({ status: 400, param: 'prompt' });
+    expect(await errorOf(await gateway.post('/v1/completions', { model: 'claude', prompt: ['a', 'b'] }))).toMatchObject(
+      { status: 400, param: 'prompt' },
+    );
   });
 
-  for (const path of ['/embeddings', '/v1/embeddings', '/openai/deployments/embed/embeddings', '/engines/embed/embeddings']) {
+  for (const path of [
+    '/embeddings',
+    '/v1/embeddings',
+    '/openai/deployments/embed/embeddings',
+    '/engines/embed/embeddings',
+  ]) {
     test(`${path} gives vectors`, async () => {
       const response = await gateway.post(path, { model: 'embed', input: 'text' });
       const body = (await response.json()) as { data: { embedding: unknown }[] };
@@ -105,7 +132,16 @@ describe('model lists', () => {
     for (const path of ['/models', '/v1/models']) {
       const { data } = (await (await get(path)).json()) as { data: { id: string }[] };
       const ids = data.map(({ id }) => id);
-      expect(ids).toEqual(['gpt-4o', 'org/model with space', 'claude', 'backup', 'embed', 'canned', 'openai/*', 'nickname']);
+      expect(ids).toEqual([
+        'gpt-4o',
+        'org/model with space',
+        'claude',
+        'backup',
+        'embed',
+        'canned',
+        'openai/*',
+        'nickname',
+      ]);
     }
   });
 
@@ -129,7 +165,11 @@ describe('model lists', () => {
 describe('the key', () => {
   const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }] };
   const ask = (headers: Record<string, string>) =>
-    fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+    fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
 
   for (const headers of [
     { authorization: `Bearer ${MASTER_KEY}` },
@@ -143,14 +183,21 @@ describe('the key', () => {
     { 'ocp-apim-subscription-key': MASTER_KEY },
     { authorization: 'Bearer sk-dummy', 'x-api-key': MASTER_KEY },
   ] as Record<string, string>[]) {
-    test(`is taken from ${Object.entries(headers).map(([name, value]) => `${name}: ${value.slice(0, 12)}`).join(' and ')}`, async () => {
+    test(`is taken from ${Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value.slice(0, 12)}`)
+      .join(' and ')}`, async () => {
       expect((await ask(headers)).status).toBe(200);
     });
   }
 
   test('is missing, malformed or unknown: each has its own 401', async () => {
     const errors = await Promise.all(
-      [{}, { authorization: MASTER_KEY }, { authorization: 'Bearer nonsense' }, { authorization: 'Bearer sk-wrong-key-9876' }].map(async (headers) => errorOf(await ask(headers as Record<string, string>))),
+      [
+        {},
+        { authorization: MASTER_KEY },
+        { authorization: 'Bearer nonsense' },
+        { authorization: 'Bearer sk-wrong-key-9876' },
+      ].map(async (headers) => errorOf(await ask(headers as Record<string, string>))),
     );
     expect(errors.map(({ status, type, code }) => [status, type, code])).toEqual([
       [401, 'auth_error', '401'],
@@ -172,7 +219,16 @@ describe('the key', () => {
   });
 
   test('of the upstream stays out of errors and the log even when the provider repeats it', async () => {
-    simulator.inject({ kind: 'status', error: 'invalid-key', status: 401, message: 'Incorrect API key provided: sk-canary-upstream-secret.', param: null, retryAfter: null, headers: [], body: null });
+    simulator.inject({
+      kind: 'status',
+      error: 'invalid-key',
+      status: 401,
+      message: 'Incorrect API key provided: sk-canary-upstream-secret.',
+      param: null,
+      retryAfter: null,
+      headers: [],
+      body: null,
+    });
     const error = await errorOf(await gateway.chat({ model: 'claude' }));
     expect(error.status).toBe(401);
     expect(error.message).not.toContain('canary');
@@ -225,9 +281,23 @@ describe('errors', () => {
     expect(await errorOf(response)).toMatchObject({ status: 415 });
   });
 
-  for (const [fault, status] of [['400', 400], ['422', 422], ['413', 413], ['402', 402]] as const) {
+  for (const [fault, status] of [
+    ['400', 400],
+    ['422', 422],
+    ['413', 413],
+    ['402', 402],
+  ] as const) {
     test(`${fault} of the provider returns at once with its own words, without fallback`, async () => {
-      simulator.inject({ kind: 'status', error: 'invalid-request', status, message: 'the provider said so', param: 'messages', retryAfter: null, headers: [], body: null });
+      simulator.inject({
+        kind: 'status',
+        error: 'invalid-request',
+        status,
+        message: 'the provider said so',
+        param: 'messages',
+        retryAfter: null,
+        headers: [],
+        body: null,
+      });
       const error = await errorOf(await gateway.chat({ model: 'gpt-4o' }));
       expect([error.status, error.message]).toEqual([status, expect.stringContaining('the provider said so')]);
       expect(simulator.requests).toHaveLength(1);
@@ -244,7 +314,16 @@ describe('errors', () => {
   });
 
   test('of a rate limit carry retry-after', async () => {
-    simulator.inject({ kind: 'status', error: 'rate-limit', status: 429, message: null, param: null, retryAfter: 7000, headers: [], body: null });
+    simulator.inject({
+      kind: 'status',
+      error: 'rate-limit',
+      status: 429,
+      message: null,
+      param: null,
+      retryAfter: 7000,
+      headers: [],
+      body: null,
+    });
     const response = await gateway.chat({ model: 'backup' });
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '7']);
   });
@@ -259,7 +338,10 @@ describe('controls in the body', () => {
 
   test('a fallback of the client may change the request', async () => {
     simulator.inject('500', { times: 1 });
-    await gateway.chat({ model: 'gpt-4o', fallbacks: [{ model: 'backup', messages: [{ role: 'user', content: 'other words' }] }] });
+    await gateway.chat({
+      model: 'gpt-4o',
+      fallbacks: [{ model: 'backup', messages: [{ role: 'user', content: 'other words' }] }],
+    });
     expect(JSON.stringify(simulator.requests[1]?.json)).toContain('other words');
   });
 
@@ -283,12 +365,22 @@ describe('controls in the body', () => {
   });
 
   test('mock_response answers without a call, whole and streamed', async () => {
-    expect(await textOf(await gateway.chat({ model: 'gpt-4o', mock_response: 'a mocked answer' }))).toBe('a mocked answer');
-    const stream = await gateway.chat({ model: 'claude', mock_response: 'a mocked answer', stream: true, stream_options: { include_usage: true } });
+    expect(await textOf(await gateway.chat({ model: 'gpt-4o', mock_response: 'a mocked answer' }))).toBe(
+      'a mocked answer',
+    );
+    const stream = await gateway.chat({
+      model: 'claude',
+      mock_response: 'a mocked answer',
+      stream: true,
+      stream_options: { include_usage: true },
+    });
     const events = streamEvents(await stream.text());
     expect(streamedText(events)).toBe('a mocked answer');
     expect(events.at(-1)).toBe('[DONE]');
-    expect(events.at(-2)).toMatchObject({ choices: [], usage: { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 } });
+    expect(events.at(-2)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 },
+    });
     expect(await textOf(await gateway.chat({ model: 'canned' }))).toBe('canned answer');
     expect(simulator.requests).toHaveLength(0);
   });
@@ -305,7 +397,11 @@ describe('controls in the body', () => {
   }
 
   test('mock_response of a streaming error breaks after its first words', async () => {
-    const response = await gateway.chat({ model: 'backup', mock_response: 'Exception: mock_streaming_error', stream: true });
+    const response = await gateway.chat({
+      model: 'backup',
+      mock_response: 'Exception: mock_streaming_error',
+      stream: true,
+    });
     const events = streamEvents(await response.text());
     expect([response.status, events.includes('[DONE]')]).toEqual([200, false]);
     expect(events.at(-1)).toHaveProperty('error');
@@ -328,7 +424,10 @@ describe('controls in the body', () => {
 });
 
 describe('provider errors that have a chain of their own', () => {
-  for (const [fault, label] of [['context-length', 'context window'], ['content-filter', 'content policy']] as const) {
+  for (const [fault, label] of [
+    ['context-length', 'context window'],
+    ['content-filter', 'content policy'],
+  ] as const) {
     test(`a ${label} error goes along its chain`, async () => {
       simulator.inject(fault, { times: 1 });
       const response = await gateway.chat({ model: 'gpt-4o' });
@@ -353,14 +452,21 @@ describe('monitoring', () => {
 
   test('health with a key lists deployments, the disabled ones with their variables', async () => {
     const body = await (await get('/health')).json();
-    expect(body).toMatchObject({ status: 'healthy', disabled_count: 1, disabled_endpoints: [{ model_name: 'keyless', missing: ['NOT_SET_HERE'] }] });
+    expect(body).toMatchObject({
+      status: 'healthy',
+      disabled_count: 1,
+      disabled_endpoints: [{ model_name: 'keyless', missing: ['NOT_SET_HERE'] }],
+    });
     expect(simulator.requests).toHaveLength(0);
   });
 
   test('a probe calls each deployment, and only with a key', async () => {
     expect((await get('/health?probe=true', {})).status).toBe(401);
     simulator.inject('401', { match: { model: 'gpt-4o-mini' } });
-    const body = (await (await get('/health?probe=true')).json()) as { unhealthy_endpoints: { model_id: string }[]; healthy_count: number };
+    const body = (await (await get('/health?probe=true')).json()) as {
+      unhealthy_endpoints: { model_id: string }[];
+      healthy_count: number;
+    };
     expect(body.unhealthy_endpoints.map((each) => each.model_id)).toEqual(['backup-id']);
     expect(body.healthy_count).toBe(5);
   });
@@ -369,9 +475,16 @@ describe('monitoring', () => {
     expect((await fetch(`${gateway.url}/health`, { method: 'HEAD' })).status).toBe(200);
     const preflight = await fetch(`${gateway.url}/v1/chat/completions`, {
       method: 'OPTIONS',
-      headers: { origin: 'https://app.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-stainless-os' },
+      headers: {
+        origin: 'https://app.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,x-stainless-os',
+      },
     });
-    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'authorization,x-stainless-os']);
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'authorization,x-stainless-os',
+    ]);
     const answer = await gateway.chat({ model: 'gpt-4o' }, { origin: 'https://app.example' });
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
   });
@@ -380,7 +493,9 @@ describe('monitoring', () => {
     await gateway.chat({ model: 'gpt-4o' });
     await gateway.chat({ model: 'made-up-by-a-client' });
     const text = await (await get('/metrics', {})).text();
-    expect(text).toContain('litellm_proxy_total_requests_metric_total{requested_model="gpt-4o",status_code="200",route="chat-completions",model_id="primary"}');
+    expect(text).toContain(
+      'litellm_proxy_total_requests_metric_total{requested_model="gpt-4o",status_code="200",route="chat-completions",model_id="primary"}',
+    );
     expect(text).toContain('requested_model="other",status_code="400"');
     expect(text).not.toContain('made-up-by-a-client');
   });
