@@ -28,7 +28,10 @@ for (const size of [1, 10, 100]) {
   const snapshot = configured(size);
   compare(`Groups of ${size} deployments, weighted, with one fallback group:`, [
     { name: 'plan and first choice', run: (times) => repeat(times, () => firstChoice(snapshot)) },
-    { name: 'plan, first choice, choice after a refused connection', run: (times) => repeat(times, () => secondChoice(snapshot)) },
+    {
+      name: 'plan, first choice, choice after a refused connection',
+      run: (times) => repeat(times, () => secondChoice(snapshot)),
+    },
     {
       name: 'plan with a fallback list of the client',
       run: (times) => repeat(times, () => routeOf(snapshot, CLIENT_FALLBACKS).legs.length),

@@ -53,7 +53,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     }
     case 'serve': {
       const { serve } = await import('./serve.ts');
-      process.exitCode = await serve(args, io);
+      // Idle connections and timers must not keep a gateway alive that has stopped.
+      process.exit(await serve(args, io));
     }
   }
 }

@@ -43,6 +43,10 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   if (typeof env === 'string') return refuse(io, env);
   const demo = await demoFor(args, io, env);
   const loaded = load(args, io, env, demo);
+  const give = async (code: number): Promise<number> => {
+    await demo?.stop();
+    return code;
+  };
   if (loaded.kind === 'invalid') {
     io.writeError(
       `${renderFindings(loaded.findings)}\ntollgate: ${args.config} was not loaded; nothing was started.\n`,
@@ -57,12 +61,11 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
 
   const running = start(args, loaded, log, { args, io, env, demo });
-  if (typeof running === 'string') return refuse(io, running);
+  if (typeof running === 'string') return give(refuse(io, running));
   io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
   await running.stopped;
   log.flush();
-  await demo?.stop();
-  return 0;
+  return give(0);
 }
 
 function logFindings(log: Logger, { findings }: Loaded): void {

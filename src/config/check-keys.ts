@@ -79,7 +79,7 @@ class Checker {
       this.#row(entry, path, 'ignored', 'a credential or setting that Tollgate does not know; never sent upstream');
       return;
     }
-    const near = param?.near ?? nearest(key, Object.keys(section), 1)[0];
+    const near = typeof param === 'object' && param !== null ? param.near : nearest(key, Object.keys(section), 1)[0];
     if (section === modelInfo && (near === undefined || key.startsWith('supports_'))) {
       this.#row(entry, path, 'approximated', 'Kept and shown in /model/info.');
       return;

@@ -118,11 +118,24 @@ describe('credentials and addresses', () => {
   test.each([
     ['no address', 'api_base: nonsense', 'api_base is no address; it starts with https:// or http://'],
     ['another scheme', 'api_base: "ftp://h"', 'api_base is no address; it starts with https:// or http://'],
+    ['a name in it', 'api_base: "https://u@h"', 'api_base holds a name or password; use extra_headers'],
     ['a password in it', 'api_base: "https://u:p@h"', 'api_base holds a name or password; use extra_headers'],
     ['a mistyped provider', 'custom_llm_provider: opnai', 'no provider for openai/x (did you mean openai?)'],
     ['a credential that is not there', 'litellm_credential_name: nope', 'credential_list has no credential named nope'],
   ])('%s disables the deployment with the reason', (_, params, message) => {
     expect(deployment(`model: openai/x, ${params}`).disabled).toEqual({ missingVariables: [], message });
+  });
+
+  test.each([
+    ['{blocked: true}', 'blocked (model_info.blocked)'],
+    ['{team_id: t}', 'belongs to a team (model_info.team_id); teams are not built yet'],
+    [
+      '{supported_environments: [production, staging]}',
+      'only for production, staging; LITELLM_ENVIRONMENT is development',
+    ],
+  ])('model_info %s disables the deployment with the reason', (info, message) => {
+    const { disabled } = deployment('model: openai/x', { ...KEYS, LITELLM_ENVIRONMENT: 'development' }, info);
+    expect(disabled).toEqual({ missingVariables: [], message });
   });
 
   test('a model without a known provider says how to write it', () => {
@@ -196,10 +209,20 @@ describe('the typical file', () => {
   });
 });
 
+describe('timeouts of a deployment', () => {
+  test.each([
+    ['timeout: 1, request_timeout: 2', 1000, null],
+    ['request_timeout: 2', 2000, null],
+    ['stream_timeout: 0.25', null, 250],
+  ])('%s', (params, timeout, streamTimeout) => {
+    expect(deployment(`model: openai/x, ${params}`) as unknown).toMatchObject({ timeout, streamTimeout });
+  });
+});
+
 describe('what never goes upstream', () => {
   test('credentials of other clouds, settings of LiteLLM, mistyped keys', () => {
     const { upstream } = deployment(
-      'model: openai/x, aws_secret_access_key: s, vertex_project: p, new_cloud_api_key: k, aws_new_thing: 1, api_bse: "http://x", rpm: 3, max_retries: 2, guided_choice: [a]',
+      'model: openai/x, aws_secret_access_key: s, vertex_project: p, new_cloud_api_key: k, aws_new_thing: 1, api_bse: "http://x", rpm: 3, max_retries: 2, guided_choice: [a], max_input_tokens: 5, stream: true',
     );
     expect(upstream.extraBody).toEqual({ guided_choice: ['a'] });
   });

@@ -1,15 +1,15 @@
 import { deploymentId, groupName, providerId } from '../core/ids.ts';
-import { Secret } from '../core/secret.ts';
 import type { Deployment, DisabledReason, UpstreamSettings } from '../core/snapshot.ts';
 import { type Millis, seconds } from '../core/units.ts';
 import type { Provider } from '../providers/provider.ts';
 import { computedId } from './deployment-id.ts';
-import { type Environment, firstVariable, variable } from './environment.ts';
+import { type Environment, variable } from './environment.ts';
 import type { Findings } from './findings.ts';
 import type { ConfigFile, LitellmParams, ModelEntry } from './keys/root.ts';
-import { extraBody, extraHeaders, masked } from './request-extras.ts';
+import { masked } from './request-extras.ts';
 import { withoutSecrets } from './secret-names.ts';
 import { EMPTY_MAP, isUnset, keyPlace, type MapTree, member, NOWHERE, type Path, type Place, scalars } from './tree.ts';
+import { type InheritedParams, type ResolvedUpstream, upstreamSettings } from './upstream-settings.ts';
 
 /** What compiling deployments needs besides the file. */
 export interface DeploymentContext {
@@ -97,10 +97,6 @@ class ParamSources {
   credential(name: string) {
     return this.#credentials.get(name) ?? null;
   }
-
-  get credentialNames(): readonly string[] {
-    return [...this.#credentials.keys()];
-  }
 }
 
 function mapAt(tree: MapTree, ...path: Path): MapTree {
@@ -114,7 +110,7 @@ class EntryCompiler {
   readonly #tree: MapTree;
   readonly #paramsTree: MapTree;
   readonly #params: LitellmParams;
-  readonly #inherited: readonly MapTree[];
+  readonly #effective: InheritedParams;
   readonly #unknownCredential: string | null;
   readonly #path: Path;
   readonly #context: DeploymentContext;
@@ -129,7 +125,8 @@ class EntryCompiler {
     const name = own.litellm_credential_name ?? null;
     const credential = name === null ? null : sources.credential(name);
     this.#params = { ...sources.defaults, ...credential?.values, ...own };
-    this.#inherited = [sources.defaultsTree, ...(credential === null ? [] : [credential.tree])];
+    const trees = [sources.defaultsTree, credential?.tree ?? EMPTY_MAP, this.#paramsTree];
+    this.#effective = { values: this.#params, trees: new Map(trees.flatMap(({ entries }) => [...entries])) };
     this.#unknownCredential = name !== null && credential === null ? name : null;
   }
 
@@ -145,16 +142,14 @@ class EntryCompiler {
     const info = entry.model_info ?? {};
     const configuredModel = params.model ?? '';
     const found = this.#context.providers.find(configuredModel, params.custom_llm_provider ?? null);
-    const upstream = this.#upstream(found?.provider ?? null, organization);
-    const id = this.#id(organization);
-    const disabled = this.#disabled(found?.provider ?? null, upstream.settings, upstream.missing);
-    if (disabled === null) this.#noteApiVersion(found?.provider ?? null, upstream.settings);
+    const provider = found?.provider ?? null;
+    const upstream = upstreamSettings(this.#effective, provider, organization, this.#context.environment);
+    const disabled = this.#disabled(provider, upstream);
+    if (disabled === null) this.#noteApiVersion(provider, upstream.settings);
     return {
-      id: deploymentId(id),
+      id: deploymentId(this.#id(organization)),
       group: groupName(entry.model_name ?? ''),
-      provider: providerId(
-        found?.provider.id ?? (configuredModel.includes('/') ? (configuredModel.split('/')[0] ?? '') : ''),
-      ),
+      provider: providerId(provider?.id ?? configuredModel.slice(0, Math.max(0, configuredModel.indexOf('/')))),
       model: found?.model ?? configuredModel,
       configuredModel,
       upstream: upstream.settings,
@@ -192,61 +187,20 @@ class EntryCompiler {
     return Array.isArray(this.#params.organization) ? `${configured}-${organization ?? ''}` : configured;
   }
 
-  #upstream(
-    provider: Provider | null,
-    organization: string | null,
-  ): { settings: UpstreamSettings; missing: readonly string[] } {
-    const params = this.#params;
-    const { environment } = this.#context;
-    const defaults = provider?.defaults ?? null;
-    const missing: string[] = [];
-
-    const configuredBase = params.api_base ?? params.base_url ?? null;
-    const base = configuredBase ?? firstVariable(environment, defaults?.baseUrlVariables ?? [])?.value ?? null;
-    const lacksBase = base === null && !this.#isReferred('api_base', 'base_url');
-    if (lacksBase && defaults !== null && defaults.baseUrl === null)
-      missing.push(defaults.baseUrlVariables[0] ?? 'api_base');
-
-    const key = params.api_key ?? firstVariable(environment, defaults?.apiKeyVariables ?? [])?.value ?? null;
-    const hasKey = key !== null || params.azure_ad_token !== undefined || this.#isReferred('api_key', 'azure_ad_token');
-    // A server of one's own behind a public provider's protocol often wants no key.
-    const isElsewhere =
-      configuredBase !== null &&
-      defaults !== null &&
-      defaults.baseUrl !== null &&
-      trimmed(configuredBase) !== defaults.baseUrl;
-    if (!hasKey && !isElsewhere && defaults?.needsKey === true) missing.push(defaults.apiKeyVariables[0] ?? 'api_key');
-
-    return {
-      missing,
-      settings: {
-        baseUrl: base === null ? null : trimmed(base),
-        apiKey: key === null ? null : new Secret(key),
-        apiVersion:
-          params.api_version ?? firstVariable(environment, defaults?.apiVersionVariables ?? [])?.value ?? null,
-        organization,
-        extraHeaders: extraHeaders(params),
-        extraBody: extraBody(params, [...this.#inherited, this.#paramsTree]),
-      },
-    };
-  }
-
-  #disabled(provider: Provider | null, upstream: UpstreamSettings, missing: readonly string[]): DisabledReason | null {
+  #disabled(provider: Provider | null, upstream: ResolvedUpstream): DisabledReason | null {
     const reason = this.#unusable(provider, upstream);
     if (reason !== null) {
       this.#warn(reason);
       return { missingVariables: [], message: reason };
     }
-    if (this.#params.mock_response !== undefined) return null;
-    const unset = [...new Set([...this.#unsetVariables(), ...missing])];
-    if (unset.length === 0) return null;
-    const message = `missing ${unset.join(', ')}`;
+    if (this.#params.mock_response !== undefined || upstream.missingVariables.length === 0) return null;
+    const message = `missing ${upstream.missingVariables.join(', ')}`;
     this.#warn(`This deployment is out of use: ${message}.`);
-    return { missingVariables: unset, message };
+    return { missingVariables: upstream.missingVariables, message };
   }
 
   /** Why the entry cannot be used whatever variables are set, or null. */
-  #unusable(provider: Provider | null, upstream: UpstreamSettings): string | null {
+  #unusable(provider: Provider | null, upstream: ResolvedUpstream): string | null {
     const info = this.#entry.model_info ?? {};
     const place = variable(this.#context.environment, 'LITELLM_ENVIRONMENT');
     const environments: readonly string[] | undefined = info.supported_environments;
@@ -258,7 +212,7 @@ class EntryCompiler {
     if (this.#unknownCredential !== null) return `credential_list has no credential named ${this.#unknownCredential}`;
     // A model that is unset is reported with the other unset variables.
     if (provider === null) return this.#params.model === undefined ? null : this.#unknownProvider();
-    return upstream.baseUrl === null ? null : badUrl(upstream.baseUrl);
+    return this.#params.mock_response === undefined ? upstream.problem : null;
   }
 
   #unknownProvider(): string {
@@ -269,24 +223,6 @@ class EntryCompiler {
     return model.includes('/') || this.#params.custom_llm_provider !== undefined
       ? `no provider for ${withoutSecrets(model)}${question}`
       : `${withoutSecrets(model)} names no provider; write it as openai/${withoutSecrets(model)}`;
-  }
-
-  #unsetVariables(): readonly string[] {
-    return [this.#paramsTree, ...this.#inherited].flatMap((tree) =>
-      [...scalars(tree)].flatMap(({ scalar }) =>
-        isUnset(scalar) && scalar.reference !== null ? [scalar.reference] : [],
-      ),
-    );
-  }
-
-  /** Whether one of the parameters refers to a variable that is unset: then that variable is named, not the provider's. */
-  #isReferred(...names: readonly string[]): boolean {
-    return [this.#paramsTree, ...this.#inherited].some((tree) =>
-      names.some((name) => {
-        const value = tree.entries.get(name)?.value;
-        return value !== undefined && isUnset(value);
-      }),
-    );
   }
 
   #warn(message: string): void {
@@ -313,13 +249,3 @@ class EntryCompiler {
 }
 
 const duration = (value: number | undefined): Millis | null => (value === undefined ? null : seconds(value));
-const trimmed = (url: string): string => url.trim().replace(/\/+$/, '');
-
-function badUrl(url: string): string | null {
-  const parsed = URL.parse(url);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    return 'api_base is no address; it starts with https:// or http://';
-  // The base URL is shown in a response header.
-  if (parsed.username !== '' || parsed.password !== '') return 'api_base holds a name or password; use extra_headers';
-  return null;
-}

@@ -1,4 +1,4 @@
-import { groupName } from '../core/ids.ts';
+import { deploymentId, groupName } from '../core/ids.ts';
 import { nearest } from '../core/nearest.ts';
 import type { Deployment, GroupAlias, ModelGroup, Snapshot, WildcardGroup } from '../core/snapshot.ts';
 import type { Findings } from './findings.ts';
@@ -70,7 +70,7 @@ export function checkNames(names: Names, tree: MapTree, findings: Findings): voi
     name === '*' ||
     names.groups.has(groupName(name)) ||
     names.aliases.has(name) ||
-    [...names.deployments.keys()].some((id) => id === name) ||
+    names.deployments.has(deploymentId(name)) ||
     names.wildcards.some(({ pattern }) => pattern.test(name));
   const candidates = [...names.groups.keys(), ...names.aliases.keys()];
   const report = (name: string, at: Place, path: Path, role: string): void => {

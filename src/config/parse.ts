@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import type { Findings } from './findings.ts';
 import { type Entry, type MapTree, type Path, type Place, scalar, type Tree } from './tree.ts';
 
@@ -59,6 +59,7 @@ class Reader {
   readonly #document;
   #aliasedValues = 0;
   #openAliases = 0;
+  #isBroken = false;
 
   constructor(text: string, file: string, findings: Findings) {
     this.#file = file;
@@ -95,6 +96,7 @@ class Reader {
       return null;
     }
     const tree = this.#tree(contents, [], 0);
+    if (this.#isBroken) return null;
     if (tree.kind === 'map') return tree;
     this.#findings.add('error', tree.at, [], 'The file is not a map.', {
       found: tree.kind === 'list' ? 'a list' : 'a single value',
@@ -109,18 +111,26 @@ class Reader {
     if (this.#openAliases > 0) this.#aliasedValues++;
     const isEndless = depth > MAX_DEPTH || this.#aliasedValues > MAX_ALIASED_VALUES;
     if (isEndless) throw new Error('too deep, or an alias that grows without bound');
-    if (isAlias(node)) {
-      this.#openAliases++;
-      const tree = this.#tree(node.resolve(this.#document) ?? null, path, depth + 1);
-      this.#openAliases--;
-      return tree;
-    }
+    if (isAlias(node)) return this.#alias(node, at, path, depth);
     if (isMap(node)) return this.#map(node.items as Pair<Node | null, Node | null>[], at, path, depth);
     if (isSeq(node)) {
       const items = node.items as (Node | null)[];
       return { kind: 'list', at, items: items.map((item, index) => this.#tree(item, [...path, index], depth + 1)) };
     }
     return scalar(at, isScalar(node) ? scalarValue(node.value, node.source) : null);
+  }
+
+  #alias(alias: Alias, at: Place, path: Path, depth: number): Tree {
+    const target = alias.resolve(this.#document);
+    if (target === undefined) {
+      this.#isBroken = true;
+      this.#findings.add('error', at, path, `YAML: the alias *${alias.source} names no anchor above it.`);
+      return scalar(at, null);
+    }
+    this.#openAliases++;
+    const tree = this.#tree(target, path, depth + 1);
+    this.#openAliases--;
+    return tree;
   }
 
   #map(pairs: readonly Pair<Node | null, Node | null>[], at: Place, path: Path, depth: number): MapTree {

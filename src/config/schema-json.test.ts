@@ -16,7 +16,7 @@ test('it explains keys, asks for the required ones, and refers to nothing that i
     properties: { model_list: { items: { required: string[] } } };
   };
   expect(schema.properties.model_list.items.required).toEqual(['model_name', 'litellm_params']);
-  const used = [...text.matchAll(/"#\/definitions\/([^"]+)"/g)].map(([, name]) => name);
+  const used = [...text.matchAll(/"#\/definitions\/([^"]+)"/g)].map(([, name]) => name ?? '');
   expect(used.length).toBeGreaterThan(50);
   for (const name of used) expect(Object.keys(schema.definitions)).toContain(name);
 });

@@ -54,7 +54,7 @@ test.each([
 describe('a line for people', () => {
   test.each([
     ['  api_key: abcdef', '  api_key: [redacted]'],
-    ['  api_kye: abcdef # mine', '  api_kye: [redacted]'],
+    ['  api_kye: abcdef # mine', '  api_kye: [redacted] # mine'],
     ['  "master_key": "a b c"', '  "master_key": "[redacted]"'],
     ['{api_key: abc, model: openai/x}', '{api_key: [redacted], model: openai/x}'],
     ['  api_key: os.environ/KEY', '  api_key: os.environ/KEY'],

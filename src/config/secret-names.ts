@@ -47,7 +47,7 @@ export function lineWithoutSecrets(line: string, isBelowSecret = false): string 
     MEMBER,
     (whole, quote: string, key: string, colon: string, open: string, value: string) => {
       if (REFERENCE.test(value.trim()) || !isSuspect(key) || !/[A-Za-z]/.test(value)) return whole;
-      return `${quote}${key}${quote}${colon}${open}[redacted]`;
+      return `${quote}${key}${quote}${colon}${open}[redacted]${/\s*$/.exec(value)?.[0] ?? ''}`;
     },
   );
   return withoutSecrets(shown);

@@ -79,5 +79,11 @@ export function gatewayError(
   message: string,
   more: Partial<Pick<GatewayError, 'param' | 'retryAfter' | 'provider'>> = {},
 ): GatewayError {
-  return { kind, message, param: more.param ?? null, retryAfter: more.retryAfter ?? null, provider: more.provider ?? null };
+  return {
+    kind,
+    message,
+    param: more.param ?? null,
+    retryAfter: more.retryAfter ?? null,
+    provider: more.provider ?? null,
+  };
 }

@@ -38,9 +38,12 @@ export class Secret {
  * refused, as OpenAI's 401 does (recorded 2025).
  */
 export function redact(text: string): string {
-  return text
-    .replace(/\b(sk|pk|gsk|xai|key|rk)-[A-Za-z0-9_*.…-]{4,}/g, '[redacted]')
-    .replace(/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [redacted]')
-    .replace(/([?&](?:key|api[-_]?key|token|sig)=)[^&\s"]+/gi, '$1[redacted]')
-    .replace(/[A-Za-z0-9]{2,}\*{4,}[A-Za-z0-9]*/g, '[redacted]');
+  return (
+    text
+      .replace(/\b(sk|pk|gsk|xai|key|rk)-[A-Za-z0-9_*.…-]{3,}[A-Za-z0-9_*-]/g, '[redacted]')
+      .replace(/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [redacted]')
+      .replace(/([?&](?:key|api[-_]?key|token|sig)=)[^&\s"]+/gi, '$1[redacted]')
+      // Bounded, so that a long text without asterisks costs no more than its length.
+      .replace(/[A-Za-z0-9]{2,32}\*{4,}[A-Za-z0-9]*/g, '[redacted]')
+  );
 }

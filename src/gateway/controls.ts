@@ -5,6 +5,7 @@ import { type Millis, seconds } from '../core/units.ts';
 import type { ClientFallback, RoutingControls } from '../router/route.ts';
 import type { ServerRequest } from '../transport/server.ts';
 import type { Edit, JsonBody } from '../wire/json-splice.ts';
+import { type ClientCredentials, readCredentials } from './client-credentials.ts';
 
 /** Members that are for the gateway and never go upstream (litellm.md §2.9). */
 const GATEWAY_MEMBERS: ReadonlySet<string> = new Set([
@@ -25,6 +26,7 @@ export interface Controls {
   readonly user: string | null;
   readonly dropParams: boolean | null;
   readonly mock: MockControls | null;
+  readonly credentials: ClientCredentials | null;
   /** Edits that take the gateway's members out of the body; empty when there are none. */
   readonly removals: readonly Edit[];
 }
@@ -53,11 +55,7 @@ const NO_ROUTING: RoutingControls = {
  *
  * Bodies without any of them cost one look at each top-level key.
  */
-export function readControls(
-  request: ServerRequest,
-  body: JsonBody,
-  allowCredentials: boolean,
-): Controls | GatewayError {
+export function readControls(request: ServerRequest, body: JsonBody, allowPlaces: boolean): Controls | GatewayError {
   const removals: Edit[] = [];
   for (const key of body.keys()) {
     if (GATEWAY_MEMBERS.has(key)) removals.push({ kind: 'remove', key });
@@ -74,18 +72,11 @@ export function readControls(
     user: typeof user === 'string' ? user : customer,
   };
   const fromHeaders = headerRouting(request);
-  if (removals.length === 0) return { ...base, routing: fromHeaders, dropParams: null, mock: null, removals };
+  if (removals.length === 0)
+    return { ...base, routing: fromHeaders, dropParams: null, mock: null, credentials: null, removals };
 
-  const forbidden = allowCredentials
-    ? undefined
-    : ['api_base', 'base_url', 'api_key', 'user_config'].find((key) => body.has(key));
-  if (forbidden !== undefined) {
-    return gatewayError(
-      'client-credentials',
-      `Rejected Request: ${forbidden} is not allowed in request body. The operator can allow it with general_settings.allow_client_side_credentials: true.`,
-      { param: forbidden },
-    );
-  }
+  const credentials = readCredentials(body, allowPlaces);
+  if (credentials !== null && 'kind' in credentials) return credentials;
   const routing = bodyRouting(member, fromHeaders);
   if ('kind' in routing) return routing;
   const drop = member('drop_params');
@@ -94,6 +85,7 @@ export function readControls(
     routing,
     dropParams: typeof drop === 'boolean' ? drop : null,
     mock: readMock(body, member),
+    credentials,
     removals,
   };
 }

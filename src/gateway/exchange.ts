@@ -28,6 +28,7 @@ import { type JsonBody, scanObject } from '../wire/json-splice.ts';
 import type { ChatCompletion } from '../wire/openai/chat.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { authenticate } from './authenticate.ts';
+import { withCredentials } from './client-credentials.ts';
 import { compressed } from './compress.ts';
 import { type Controls, readControls } from './controls.ts';
 import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
@@ -41,7 +42,7 @@ import {
 } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import type { GatewayPorts, Lease, Principal } from './ports.ts';
-import { bodyFault, jsonFault, routeError } from './refusals.ts';
+import { bodyFault, jsonFault, refusalError, routeError } from './refusals.ts';
 import type { Slots } from './slots.ts';
 
 /** Bytes of a prompt for one token, for pre-call checks; English text has about four. */
@@ -137,10 +138,11 @@ export class Exchange {
       const end = await this.#attempt(accepted, decision);
       if ('message' in end) return this.#refuse(end);
       if (end.kind === 'stream') return this.#streaming(end, decision, startedAt);
-      const outcome: Outcome = end.kind === 'failed' ? this.#withTotalLimit(end.outcome) : { kind: 'success' };
+      const outcome =
+        end.kind === 'failed' ? this.#withTotalLimit(end.outcome) : this.#replyOutcome(route, decision, end);
       const usage = end.kind === 'reply' ? end.reply.usage : null;
       this.#noteAttempt(decision, outcome, startedAt, usage);
-      if (end.kind === 'reply') return this.#answer(end, accepted);
+      if (end.kind === 'reply' && outcome.kind === 'success') return this.#answer(end, accepted);
       if (outcome.kind === 'client-gone' || this.#isGone) return this.#gone();
     }
   }
@@ -243,9 +245,7 @@ export class Exchange {
     if ('message' in adapted) return adapted;
     const request = service.facet.request(adapted, context);
     if (request.kind === 'refused') {
-      return gatewayError(request.reason === 'misconfigured' ? 'model-disabled' : request.reason, request.message, {
-        param: request.param,
-      });
+      return refusalError(request);
     }
     this.#dropped = request.dropped;
     this.#service = service;
@@ -310,7 +310,7 @@ export class Exchange {
   #context(accepted: Accepted, decision: AttemptDecision, call: ClientCall): CallContext {
     const { server } = this.#snapshot;
     return {
-      deployment: decision.deployment,
+      deployment: withCredentials(decision.deployment, accepted.controls.credentials),
       model: decision.model,
       requestedModel: accepted.model,
       id: this.#deps.ports.hexId(),
@@ -333,15 +333,18 @@ export class Exchange {
     const duration = minus(endedAt, startedAt);
     this.#attempts.push({ deployment, group, outcome, startedAt, endedAt, delay: decision.delay });
     this.#attemptStart = null;
+    // Mocked attempts called nobody.
     if (this.#current === null) return;
     this.#current = null;
+    // A call with the client's own credential says nothing about ours.
+    const told: Outcome = this.#accepted?.controls.credentials == null ? outcome : { kind: 'client-gone' };
     const { routing } = this.#snapshot;
     const groupSize = this.#route === null ? 1 : groupSizeOf(this.#route, group);
     const wasReady = health.isReady(deployment.id, endedAt);
-    health.record(deployment, groupSize, outcome, routing, endedAt);
+    health.record(deployment, groupSize, told, routing, endedAt);
     if (wasReady && !health.isReady(deployment.id, endedAt)) ports.meters.benched(deployment.id);
     const sample = {
-      outcome,
+      outcome: told,
       elapsed: duration,
       firstToken: this.#firstByte,
       completionTokens: usage?.output ?? null,
@@ -356,6 +359,19 @@ export class Exchange {
       status: meterStatus(outcome),
       duration,
     });
+  }
+
+  /** A filtered answer is a refusal when the operator set a chain for those, else an answer like any other (LiteLLM). */
+  #replyOutcome(route: Route, decision: AttemptDecision, end: Extract<AttemptEnd, { kind: 'reply' }>): Outcome {
+    const leg = route.legs.find((each) => each.group === decision.group);
+    if (end.reply.finish !== 'content-filter' || leg === undefined || leg.contentChain === null)
+      return { kind: 'success' };
+    const message = 'The answer was cut by the content filter of the provider.';
+    return {
+      kind: 'rejected',
+      reason: 'content-policy',
+      words: { status: 400, message, type: null, param: null, code: 'content_filter' },
+    };
   }
 
   #withTotalLimit(outcome: Failure): Failure {
@@ -396,6 +412,8 @@ export class Exchange {
     addUpstreamHeaders(headers, end.head);
     addCors(headers, this.#request, this.#snapshot);
     this.#meterFallback(true);
+    // A probe that answers is over for others who wait; whether the stream succeeds is known at its end.
+    if (this.#current !== null) this.#deps.health.answered(decision.deployment, this.#deps.clock.now());
     void end.whole.then(({ failure }) => {
       const outcome: Outcome = failure === null ? { kind: 'success' } : this.#withTotalLimit(failure);
       const usage = end.relay.latestUsage;

@@ -2,7 +2,7 @@ import { ERRORS, type ErrorKind, type GatewayError, gatewayError } from '../core
 import { describe, type Failure, type Outcome, type ProviderWords, retryAfterOf, statusOf } from '../core/outcome.ts';
 import { redact } from '../core/secret.ts';
 import type { ServerSettings } from '../core/snapshot.ts';
-import type { Millis } from '../core/units.ts';
+import { type Millis, seconds } from '../core/units.ts';
 import type { Attempt } from '../router/route.ts';
 
 /** The status a client sees for an error, in the profile that the operator chose. */
@@ -105,10 +105,9 @@ export function exhaustedError(
 ): GatewayError {
   const attempt = decisive === 'last' ? attempts.at(-1) : attempts[0];
   if (attempt === undefined || attempt.outcome.kind === 'success') {
-    return gatewayError(
-      'no-deployment',
-      `No deployments available for selected model. Passed model=${requestedModel}.`,
-    );
+    // Every deployment has used up its rpm or tpm, whose windows are minutes.
+    const message = `No deployments available for selected model, Try again in 60 seconds. Passed model=${requestedModel}.`;
+    return gatewayError('no-deployment', message, { retryAfter: seconds(60) });
   }
   const error = errorOf(attempt.outcome, providerName(attempt));
   const groups = fallbackGroups.length === 0 ? 'None' : `[${fallbackGroups.map((name) => `'${name}'`).join(', ')}]`;

@@ -1,4 +1,5 @@
-import { type GatewayError, gatewayError } from '../core/errors.ts';
+import { ERRORS, type GatewayError, gatewayError } from '../core/errors.ts';
+import type { Refusal } from '../providers/provider.ts';
 import type { RouteError } from '../router/route.ts';
 import type { BodyFault } from '../transport/server.ts';
 import type { JsonFault } from '../wire/json-splice.ts';
@@ -42,6 +43,14 @@ export function jsonFault(fault: JsonFault, bytes: Uint8Array): GatewayError {
     'malformed-body',
     `The request body is not a JSON object: ${fault.message} at byte ${fault.offset}.`,
   );
+}
+
+/** Why a provider cannot be asked this, with LiteLLM's class in front where it has one. */
+export function refusalError(refusal: Refusal): GatewayError {
+  const kind = refusal.reason === 'misconfigured' ? 'model-disabled' : refusal.reason;
+  const { className } = ERRORS[kind];
+  const message = className === null ? refusal.message : `litellm.${className}: ${refusal.message}`;
+  return gatewayError(kind, message, { param: refusal.param });
 }
 
 /** Why no deployment can be tried, with what to do. */

@@ -233,6 +233,11 @@ describe("the provider's words", () => {
     expect(text).not.toMatch(/\*|abc/);
   });
 
+  test('nested without end are no reason to fail', () => {
+    const body = `{"error":{"message":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
+    expect(classify(400, body)).toMatchObject({ kind: 'rejected' });
+  });
+
   test('are bounded', () => {
     expect(messageOf(classify(400, error('x'.repeat(1e5)))).length).toBeLessThanOrEqual(4000);
   });

@@ -162,6 +162,24 @@ function expectOneCredential(request: UpstreamRequest): void {
 
 // Fixtures
 
+describe('the fixtures', () => {
+  test('are there for every folder of providers', () => {
+    const folders = new Set(FIXTURES.map((fixture) => fixture.name.split('/')[0]));
+    expect([...folders]).toEqual(['anthropic', 'azure', 'openai', 'openai-compatible']);
+  });
+
+  test('all expect something', () => {
+    const idle = FIXTURES.filter(
+      ({ upstreamRequest, refusal, body, expectedBody, outcome, stream, expectedStream }) =>
+        upstreamRequest === null &&
+        refusal === null &&
+        (body === null || (expectedBody === null && outcome === null)) &&
+        (stream === null || (expectedStream === null && outcome === null)),
+    );
+    expect(idle.map(({ name }) => name)).toEqual([]);
+  });
+});
+
 interface Staged {
   readonly facet: Facet;
   readonly call: ClientCall;
@@ -187,6 +205,9 @@ function stage(fixture: Fixture, isStreaming: boolean): Staged {
   const answer = request?.kind === 'request' ? (request.answer ?? null) : null;
   return { facet, call, context: { ...context, answer } };
 }
+
+/** A stream is played once for each of its bytes. */
+const PATIENCE = 60_000;
 
 const compact = (text: Buffer) => JSON.stringify(JSON.parse(text.toString()));
 const withoutLineEnd = (text: Buffer) => text.toString().replace(/\n$/, '');
@@ -260,24 +281,32 @@ describe('the complete answer', () => {
 describe('the stream', () => {
   const streamed = having((fixture) => fixture.stream !== null);
 
-  test.each(streamed)('%s', (_name, fixture) => {
-    const { client, usage, end, failure } = played(fixture);
-    if (fixture.expectedStream !== null) expect(client.toString()).toBe(fixture.expectedStream.toString());
-    if (fixture.usage !== null) expect(usage).toMatchObject(fixture.usage);
-    if (fixture.outcome === null) expect({ end, failure }).toEqual({ end: 'complete', failure: null });
-    else expect({ end, failure }).toMatchObject({ end: 'failed', failure: fixture.outcome as never });
-  });
+  test.each(streamed)(
+    '%s',
+    (_name, fixture) => {
+      const { client, usage, end, failure } = played(fixture);
+      if (fixture.expectedStream !== null) expect(client.toString()).toBe(fixture.expectedStream.toString());
+      if (fixture.usage !== null) expect(usage).toMatchObject(fixture.usage);
+      if (fixture.outcome === null) expect({ end, failure }).toEqual({ end: 'complete', failure: null });
+      else expect({ end, failure }).toMatchObject({ end: 'failed', failure: fixture.outcome as never });
+    },
+    PATIENCE,
+  );
 
-  test.each(streamed)('%s says the same wherever it is split', (_name, fixture) => {
-    const { calls } = played(fixture);
-    const body = fixture.stream as Buffer;
-    const step = body.length < 20_000 ? 1 : Math.ceil(body.length / 2000);
-    for (let offset = 1; offset < body.length; offset += step) {
-      expect(played(fixture, [offset]).calls, `split at byte ${offset}`).toEqual(calls);
-    }
-    const bytes = Array.from(body, (_, offset) => offset);
-    expect(played(fixture, bytes).calls).toEqual(calls);
-  });
+  test.each(streamed)(
+    '%s says the same wherever it is split',
+    (_name, fixture) => {
+      const { calls } = played(fixture);
+      const body = fixture.stream as Buffer;
+      const step = body.length < 20_000 ? 1 : Math.ceil(body.length / 2000);
+      for (let offset = 1; offset < body.length; offset += step) {
+        expect(played(fixture, [offset]).calls, `split at byte ${offset}`).toEqual(calls);
+      }
+      const bytes = Array.from(body, (_, offset) => offset);
+      expect(played(fixture, bytes).calls).toEqual(calls);
+    },
+    PATIENCE,
+  );
 
   test.each(streamed.filter(([, fixture]) => fixture.outcome === null))(
     '%s completes only when it is whole',
@@ -290,15 +319,20 @@ describe('the stream', () => {
         else expect(fold(client).isDone).toBe(false);
       }
     },
+    PATIENCE,
   );
 
   const both = having((fixture) => fixture.stream !== null && fixture.body !== null && fixture.outcome === null);
 
-  test.each(both)('%s folds to the complete answer', (_name, fixture) => {
-    const { client } = played(fixture);
-    const reply = JSON.parse(clientText(replyOf(fixture))) as JsonObject;
-    expect(comparable(fold(client), reply)).toEqual(comparable.reply(reply));
-  });
+  test.each(both)(
+    '%s folds to the complete answer',
+    (_name, fixture) => {
+      const { client } = played(fixture);
+      const reply = JSON.parse(clientText(replyOf(fixture))) as JsonObject;
+      expect(comparable(fold(client), reply)).toEqual(comparable.reply(reply));
+    },
+    PATIENCE,
+  );
 });
 
 const said = ({ choices }: Folded) => choices;

@@ -153,6 +153,18 @@ describe('quirks', () => {
     });
   });
 
+  test('embeddings of Mistral and Voyage have their own word for dimensions, and floats only', () => {
+    for (const [id, format] of [
+      ['mistral', ',"encoding_format":"float"'],
+      ['voyage', ''],
+    ] as const) {
+      const call = testCall('{"model":"m","input":"a","dimensions":8,"encoding_format":"base64"}');
+      const made = host(id).embeddings?.request(call, testContext({ model: 'm' }));
+      const body = made?.kind === 'request' ? Buffer.from(made.body).toString() : '';
+      expect(body).toBe(`{"model":"m","input":"a","output_dimension":8${format}}`);
+    }
+  });
+
   test('Groq refuses n above one', () => {
     expect(ask('groq', { n: 2 })).toMatchObject({ kind: 'refused', reason: 'unsupported-parameters', param: 'n' });
     expect(ask('groq', { n: 2 }, drop)).toMatchObject({ kind: 'request', dropped: ['n'] });

@@ -16,6 +16,7 @@ const snapshot = snapshotOf(
   ],
   {
     fallbacks: new Map([['gpt-4', ['claude']]]),
+    contextWindowFallbacks: new Map([['gpt-4', ['claude']]]),
     numRetries: 2,
     totalTimeout: seconds(120),
     backoff: { base: seconds(2), factor: 2, max: seconds(8), jitter: millis(0) },
@@ -34,6 +35,7 @@ test('the plan is printed: who is there, who is first and why, what follows, and
     'primary group gpt-4:',
     '  primary (openai/model-primary), order 1, available',
     '  azure (openai/model-azure), order 2, weight 3, available',
+    '  context-window errors go to claude',
     'fallback group claude:',
     '  claude (openai/model-claude), available',
     'first: primary of gpt-4, the only one available of order 1',
@@ -51,7 +53,7 @@ test('a benched deployment is shown as such and passed over', () => {
   health.record(deploymentOf('primary'), 2, outcomeOf({ status: 429, retryAfter: 30 }), snapshot.routing, seconds(0));
   const lines = explained(health);
   expect(lines[2]).toBe('  primary (openai/model-primary), order 1, cooling for 30 s');
-  expect(lines[6]).toBe('first: azure of gpt-4, the only one available of order 2');
+  expect(lines[7]).toBe('first: azure of gpt-4, the only one available of order 2');
 });
 
 test('explaining changes nothing', () => {

@@ -40,7 +40,7 @@ export function explain(
     first === undefined
       ? `nothing is called: ${end}`
       : `first: ${nameOf(first)}, ${reasonFor(route, first, health, now)}`,
-    ...steps.slice(1).map(stepLine),
+    ...steps.slice(1).map((step, index) => stepLine(step, steps.slice(0, index + 1))),
     ...(first === undefined ? [] : [`then give up (${end})`]),
     `deadline: ${duration(route.deadline - now)} from now for all attempts together`,
   ];
@@ -72,8 +72,14 @@ function legLines(leg: Leg, health: HealthTable, now: Millis): readonly string[]
   const changed = leg.overrides === null ? '' : ', with a body of its own';
   return [
     `${leg.role} group ${leg.group}${changed}:`,
-    ...leg.levels.flatMap((level) => level.deployments.map((each) => `  ${deploymentLine(each, health, now)}`)),
+    ...leg.deployments.map((each) => `  ${deploymentLine(each, health, now)}`),
+    ...chainLine('context-window', leg.contextChain),
+    ...chainLine('content-policy', leg.contentChain),
   ];
+}
+
+function chainLine(name: string, chain: readonly Leg[] | null): readonly string[] {
+  return chain === null ? [] : [`  ${name} errors go to ${chain.map((leg) => leg.group).join(', ')}`];
 }
 
 function deploymentLine(deployment: Deployment, health: HealthTable, now: Millis): string {
@@ -108,9 +114,10 @@ function reasonFor({ legs, settings }: Route, { deployment }: Step, health: Heal
   return peers < 2 ? `the only one available of ${order}` : `chosen by ${settings.strategy} among ${peers} of ${order}`;
 }
 
-function stepLine(step: Step): string {
-  if (step.delay > 0) return `then after ${duration(step.delay)}: ${nameOf(step)} again (retry ${step.retries})`;
-  return `then at once: ${nameOf(step)}`;
+function stepLine(step: Step, before: readonly Step[]): string {
+  const isReturn = before.some((each) => each.deployment === step.deployment);
+  const when = step.delay > 0 ? `after ${duration(step.delay)}` : 'at once';
+  return `then ${when}: ${nameOf(step)}${isReturn ? ` again (retry ${step.retries})` : ''}`;
 }
 
 function nameOf({ deployment, group }: Step): string {

@@ -138,6 +138,17 @@ describe('B12: how it comes back', () => {
     expect(table.begin(D, seconds(67))).toBe('probe');
   });
 
+  test('a stream that begins to speak ends the probe, but is no success', () => {
+    const table = out();
+    table.begin(D, seconds(7));
+    table.answered(D, seconds(8));
+    expect(stateOf(table)).toBe('available 0');
+    const breaking = after([500, 500]).table;
+    breaking.answered(D, seconds(3));
+    breaking.record(D, 2, outcomeOf('cut-after-commit'), SETTINGS, seconds(4));
+    expect(stateOf(breaking)).toBe('ejected 9');
+  });
+
   test('ejections grow up to five minutes', () => {
     const table = out();
     const until = (): Millis => table.benched(D.id)?.until ?? millis(0);
@@ -230,6 +241,21 @@ describe('outages as stories', () => {
     });
     expect(story.ask('g').lines).toEqual(['0 a 429', '0 b 429']);
     expect(story.ask('g').lines).toEqual(['0 b 401', '0 a ok']);
+  });
+
+  test('of two that are out equally long, the one that failed less often is the less bad', () => {
+    const story = new Story({ deployments: pair, settings: { allowedFails: 1, numRetries: 0 } });
+    const [a, b] = pair as [Deployment, Deployment];
+    const fail = (deployment: Deployment, at: number) => {
+      story.health.begin(deployment, seconds(at));
+      story.health.record(deployment, 2, outcomeOf(500), story.snapshot.routing, seconds(at));
+    };
+    fail(a, 0);
+    fail(a, 5);
+    fail(b, 10);
+    expect([a, b].map(({ id }) => story.health.benched(id)?.until)).toEqual([seconds(15), seconds(15)]);
+    story.wait(10);
+    expect(story.ask('g').lines).toEqual(['10 b ok']);
   });
 
   test('a success against all odds brings a benched deployment back', () => {

@@ -84,7 +84,7 @@ export class HealthTable {
   }
 
   /**
-   * Notes how an attempt ended; a stream may be recorded as a success when it commits, and again when it breaks.
+   * Notes how an attempt ended.
    *
    * @param groupSize usable deployments of the group: the only one of a group is not benched by a single answer
    */
@@ -96,6 +96,17 @@ export class HealthTable {
     else if (canBench(deployment, settings)) {
       this.#states.set(deployment.id, afterFailure(state, { deployment, groupSize, outcome, settings, now }));
     }
+  }
+
+  /**
+   * Notes that a stream has begun to speak: enough for a probe to bring its deployment back, which would otherwise
+   * stay out for as long as the answer is long.
+   *
+   * Not a success: a deployment whose streams all break after their start is still counted out.
+   */
+  answered(deployment: Deployment, now: Millis): void {
+    const state = this.#states.get(deployment.id);
+    if (state?.kind === 'probing') this.#succeed(deployment.id, state, now);
   }
 
   /** Forgets every deployment but these: called when the configuration is swapped. */

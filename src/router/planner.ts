@@ -41,6 +41,7 @@ export class Planner {
     return this.#resolveAll(this.#settings.defaultFallbacks)[0] ?? null;
   }
 
+  /** Why the target has nothing for this request, or null when it has. */
   refusalOf(target: Target): Refusal | null {
     const found = eligible(target, this.#demands);
     return typeof found === 'string' ? found : null;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { type Answer, deploymentOf, SETTINGS } from '../../test/support/routing.ts';
 import { Story } from '../../test/support/story.ts';
+import { describe as describeOutcome } from '../core/outcome.ts';
 import { millis, seconds } from '../core/units.ts';
 
 const BRIEF = { base: seconds(2), factor: 2, max: seconds(8), jitter: millis(0) };
@@ -84,6 +85,7 @@ describe('how many retries', () => {
   test.each<[string, () => number, number]>([
     ['the router', () => tries(500), 3],
     ['the request before it', () => tries(500, {}, {}, { numRetries: 1 }), 1],
+    ['which cannot ask for any number', () => tries(500, { totalTimeout: seconds(1e6) }, {}, { numRetries: 1e9 }), 20],
     ['none if it says so', () => tries(500, {}, {}, { numRetries: 0 }), 0],
     ['the deployment before the request', () => tries(500, {}, { numRetries: 2 }, { numRetries: 1 }), 2],
     [
@@ -112,6 +114,25 @@ describe('how many retries', () => {
     const settings = { retryCounts: { 'bad-request': 1 } };
     const telling = new Story({ deployments: [deploymentOf('a')], settings, script: { a: [400] } }).ask('a');
     expect([telling.lines, telling.end]).toEqual([['0 a 400', '0.5 a 400'], 'final-outcome']);
+  });
+
+  test('B13: what was tried and why each failed is in the list of attempts, in order', () => {
+    const telling = new Story({
+      deployments: [deploymentOf('a'), deploymentOf('b')],
+      settings: { fallbacks: new Map([['a', ['b']]]), numRetries: 1 },
+      script: { a: [{ answer: 'timeout', after: 30 }, 429], b: [401] },
+    }).ask('a');
+    expect(telling.end).toBe('exhausted');
+    expect(
+      telling.attempts.map(({ deployment, outcome, startedAt, endedAt, delay }) => [
+        `${deployment.id}: ${describeOutcome(outcome)}`,
+        ...[startedAt, endedAt, delay].map((time) => time / 1000),
+      ]),
+    ).toEqual([
+      ['a: timeout (first-byte, 30 s)', 0, 30, 0],
+      ['b: 401 credential: no', 30, 30, 0],
+      ['a: 429 rate limited: no', 30.5, 30.5, 0.5],
+    ]);
   });
 
   test('they are counted for the whole request, not for each deployment', () => {

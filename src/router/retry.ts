@@ -12,6 +12,9 @@ export interface Return extends Choice {
   readonly wait: Millis;
 }
 
+/** Retries that a client may ask for: it cannot make the gateway hammer a provider. */
+const MOST_CLIENT_RETRIES = 20;
+
 interface Tries {
   readonly last: Attempt;
   readonly count: number;
@@ -71,7 +74,9 @@ function mayReturn(route: Route, leg: Leg, last: Attempt, returns: number): bool
   const policy = policyRetries(route, leg, last.outcome);
   if (policy === undefined && verdict(last.outcome).again === 'never') return false;
   const { request, settings } = route;
-  return returns < (policy ?? last.deployment.numRetries ?? request.controls.numRetries ?? settings.numRetries);
+  const asked = request.controls.numRetries;
+  const requested = asked === null ? settings.numRetries : Math.min(asked, MOST_CLIENT_RETRIES);
+  return returns < (policy ?? last.deployment.numRetries ?? requested);
 }
 
 function policyRetries({ settings }: Route, leg: Leg, outcome: Outcome): number | undefined {

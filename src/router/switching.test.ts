@@ -70,7 +70,7 @@ describe('B10: what never does', () => {
     ['content', ['0 a content', '0 z ok']],
     ['gone', ['0 a gone']],
     ['cut-after-commit', ['0 a cut-after-commit']],
-  ])('fallback_on: any makes %p leave the group when it can be taken back', (answer, lines) => {
+  ])('fallback_on with the word any makes %p leave the group when it can be taken back', (answer, lines) => {
     const story = new Story({
       deployments: [...pair, deploymentOf('z')],
       settings: { fallbacks: chain, fallbackOn: ['any'] },

@@ -20,12 +20,19 @@ export interface ConnectionOptions {
   onChange(): void;
 }
 
+export interface Connection {
+  /** Ends it at once, whatever runs. */
+  stop(): void;
+  /** Ends it in order unless an answer runs. */
+  closeIfIdle(): void;
+}
+
 /**
  * Serves one client connection: requests one after another, each answered by its script.
  *
  * While an answer runs the socket is still read, so that a client that leaves is noticed at once.
  */
-export function serveConnection(socket: Socket, options: ConnectionOptions): { stop(): void } {
+export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
   const { clock } = options;
   const reader = new RequestReader();
   let running: { record: OpenRecord | null; stop: () => void } | null = null;
@@ -47,7 +54,10 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): { s
       else if (read.kind === 'malformed') {
         refuse(socket, read.message);
         return;
-      } else start(options.perform(read.request));
+      } else {
+        running = { record: null, stop: () => {} }; // busy already while it is decided what to answer
+        start(options.perform(read.request));
+      }
     }
   };
   const start = ({ script, record }: Performance): void => {
@@ -82,6 +92,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): { s
     stop: () => {
       settle('stopped');
       socket.destroy();
+    },
+    closeIfIdle: () => {
+      if (running === null) socket.end();
     },
   };
 }

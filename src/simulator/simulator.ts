@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:net';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { millis } from '../core/units.ts';
 import { ADMIN_PREFIX, answerAdmin } from './admin.ts';
 import { machineClock } from './clock.ts';
-import { type Performance, serveConnection } from './connection.ts';
+import { type Connection, type Performance, serveConnection } from './connection.ts';
 import { loadCorpus, type Recording } from './corpus.ts';
 import { type AnswerContext, decide, matchable, understand } from './exchange.ts';
 import { type Fault, faultsFromJson } from './fault.ts';
@@ -64,7 +64,7 @@ export interface Simulator {
   remove(id: number): boolean;
   /** Forgets rules and log, and listens again if it was refusing. */
   reset(): Promise<void>;
-  /** Stops listening: new connections are refused, open ones go on. */
+  /** Stops listening: new connections are refused, idle ones closed; running answers go on. */
   refuse(): Promise<void>;
   /** Listens again on the same port. */
   accept(): Promise<void>;
@@ -90,12 +90,14 @@ class SimulatorShell implements Simulator {
   readonly #clock: Clock;
   readonly #log: RequestLog;
   readonly #rules = new RuleBook();
-  readonly #connections = new Set<{ stop(): void }>();
+  readonly #connections = new Set<Connection>();
   readonly #hostname: string;
   #server: Server | null = null;
   #port = 0;
   #connectionCount = 0;
   #turn = 0;
+  /** Listens again after a refusal, when its time is over. */
+  #reopening: Timer | null = null;
 
   constructor(options: SimulatorOptions, corpus: readonly Recording[]) {
     this.#options = options;
@@ -142,10 +144,13 @@ class SimulatorShell implements Simulator {
   }
 
   async refuse(): Promise<void> {
+    this.#reopening?.cancel();
+    this.#reopening = null;
     const server = this.#server;
     this.#server = null;
     // Listening ends with the call; waiting for its callback would wait for open connections too.
     server?.close();
+    for (const connection of this.#connections) connection.closeIfIdle();
   }
 
   async accept(): Promise<void> {
@@ -224,7 +229,8 @@ class SimulatorShell implements Simulator {
       log: this.#log,
       refuse: (time) => {
         void this.refuse();
-        if (time > 0) this.#clock.after(millis(time), () => void this.accept().catch(() => {}));
+        // A port that was taken meanwhile stays refused; its new owner answers there.
+        if (time > 0) this.#reopening = this.#clock.after(millis(time), () => void this.accept().catch(() => {}));
       },
     });
     const failure = (): never => {

@@ -5,13 +5,15 @@ import { decodeBody } from './body.ts';
 const LIMIT = 1 << 20;
 const PLAIN = Buffer.from(JSON.stringify({ messages: ['hello'.repeat(50)] }));
 
-const ENCODERS: readonly (readonly [name: string, encode: (bytes: Buffer) => Buffer])[] = [
-  ['gzip', (bytes) => zlib.gzipSync(bytes)],
-  ['x-gzip', (bytes) => zlib.gzipSync(bytes)],
-  ['GZIP', (bytes) => zlib.gzipSync(bytes)],
-  ['deflate', (bytes) => zlib.deflateSync(bytes)],
-  ['br', (bytes) => zlib.brotliCompressSync(bytes)],
-  ['zstd', (bytes) => zlib.zstdCompressSync(bytes)],
+const CHECKSUM = { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } };
+const ENCODERS: readonly (readonly [title: string, name: string, encode: (bytes: Buffer) => Buffer])[] = [
+  ['gzip', 'gzip', (bytes) => zlib.gzipSync(bytes)],
+  ['x-gzip', 'x-gzip', (bytes) => zlib.gzipSync(bytes)],
+  ['GZIP', 'GZIP', (bytes) => zlib.gzipSync(bytes)],
+  ['deflate', 'deflate', (bytes) => zlib.deflateSync(bytes)],
+  ['br', 'br', (bytes) => zlib.brotliCompressSync(bytes)],
+  ['zstd', 'zstd', (bytes) => zlib.zstdCompressSync(bytes)],
+  ['zstd with a checksum', 'zstd', (bytes) => zlib.zstdCompressSync(bytes, CHECKSUM)],
 ];
 
 /** The text, or the kind of the fault. */
@@ -20,7 +22,7 @@ async function decoded(bytes: Buffer, codings: string | null): Promise<string> {
   return result instanceof Uint8Array ? Buffer.from(result).toString() : result.kind;
 }
 
-describe.each(ENCODERS)('%s', (name, encode) => {
+describe.each(ENCODERS)('%s', (_title, name, encode) => {
   test('is undone', async () => {
     expect(await decoded(encode(PLAIN), name)).toBe(PLAIN.toString());
   });

@@ -48,10 +48,13 @@ export class BunClientStream implements ClientStream {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#finish.finish();
-    const fail = (): void => this.#controller.close(new Error('the answer was cut'));
+    // In a later turn: Bun prints the error of a body that fails in the turn in which it began.
+    const fail = (): void => {
+      setImmediate(() => this.#controller.close(new Error('the answer was cut')));
+    };
     const drained = this.#controller.flush(true);
     if (drained instanceof Promise) drained.then(fail, fail);
-    else setImmediate(fail);
+    else fail();
   }
 
   /** The client has left: nothing is written any more, and nothing asked for. */

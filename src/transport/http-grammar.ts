@@ -22,7 +22,11 @@ export interface Framing {
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Control characters that no header may hold; CR and LF are looked at line by line. */
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+const NAMES = new Map<string, string>();
+const MAX_NAMES = 1024;
+const MAX_NAME_LENGTH = 64;
 const LENGTH = /^[0-9]{1,15}$/;
 /** Twelve digits hold 256 TiB: far over any answer, far under the numbers that JavaScript cannot count. */
 const MAX_SIZE_DIGITS = 12;
@@ -55,30 +59,41 @@ export function parseTrailers(text: string): UpstreamFault | null {
 }
 
 function parseLines(text: string, from: number, headers: HeaderPair[]): UpstreamFault | null {
+  if (CONTROL.test(text)) return malformed('a header holds control characters');
   let at = from;
   while (at <= text.length) {
-    let end = text.indexOf('\r\n', at);
-    if (end < 0) end = text.length;
+    const lf = text.indexOf('\n', at);
+    const cr = text.indexOf('\r', at);
+    if (cr !== (lf < 0 ? -1 : lf - 1)) return malformed('a line of the head ends in something else than CRLF');
+    const end = cr < 0 ? text.length : cr;
     const colon = text.indexOf(':', at);
     if (colon < 0 || colon >= end) return malformed('a header line has no colon');
-    const name = text.slice(at, colon);
-    const value = text.slice(colon + 1, end);
     // A folded line starts with a blank, which is in no name, as are the blanks before a colon.
-    if (!NAME.test(name)) return malformed('a header name holds characters that may not be there');
-    if (!VALUE.test(value)) return malformed('a header value holds control characters or a bare line end');
-    headers.push([name.toLowerCase(), trimBlanks(value)]);
+    const name = lowerName(text.slice(at, colon));
+    if (name === null) return malformed('a header name holds characters that may not be there');
+    headers.push([name, trimmed(text, colon + 1, end)]);
     at = end + 2;
   }
   return null;
 }
 
-/** Without spaces and tabs at both ends; `trim` would also take characters that belong to the value. */
-function trimBlanks(value: string): string {
-  let from = 0;
-  let to = value.length;
-  while (from < to && isBlank(value.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(value.charCodeAt(to - 1))) to -= 1;
-  return value.slice(from, to);
+/** The name in lower case; null when it is none. The same names come again and again, so they are remembered. */
+function lowerName(raw: string): string | null {
+  const known = NAMES.get(raw);
+  if (known !== undefined) return known;
+  if (!NAME.test(raw)) return null;
+  const name = raw.toLowerCase();
+  if (NAMES.size < MAX_NAMES && raw.length <= MAX_NAME_LENGTH) NAMES.set(raw, name);
+  return name;
+}
+
+/** The part of `text` without spaces and tabs at both ends; `trim` would also take characters that belong to it. */
+function trimmed(text: string, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
 }
 
 const isBlank = (code: number): boolean => code === 32 || code === 9;

@@ -82,6 +82,14 @@ describe('putting', () => {
   });
 });
 
+test('one that closed by itself goes with the sweep', () => {
+  const { pool, clock } = poolOf(9);
+  const [first] = put(pool, 'a', 10_000);
+  first!.isClosed = true;
+  clock.advanceTo(millis(1000));
+  expect(clock.pending).toBe(0);
+});
+
 test('what nobody takes is closed when it is old, and then no timer is left', () => {
   const { pool, clock } = poolOf(9);
   const early = put(pool, 'ab', 1000);
@@ -92,14 +100,6 @@ test('what nobody takes is closed when it is old, and then no timer is left', ()
   clock.advanceTo(millis(2000));
   expect(closedNames(late)).toBe('c');
   expect(clock.pending).toBe(0);
-});
-
-test('one that closed by itself is forgotten', () => {
-  const { pool } = poolOf(9);
-  const [first] = put(pool, 'ab');
-  pool.forget(first!);
-  pool.forget(first!);
-  expect([pool.take('http://a')?.name, pool.take('http://a')]).toEqual(['b', null]);
 });
 
 test('closing closes everything, and what comes later', () => {

@@ -7,14 +7,14 @@ export interface PooledConnection {
   /** Until when it may be taken; set by the pool. */
   expiresAt: Millis;
   isOpen(): boolean;
-  /** Closes it. The pool has forgotten it by then. */
+  /** Closes it, if it is not closed. The pool has forgotten it by then. */
   close(): void;
 }
 
 /**
  * Idle connections by origin, the youngest taken first so that the surplus ages and goes.
  *
- * Age is checked when one is taken; the sweep only frees what nobody took, so it may be late and runs seldom. Origins
+ * Age and life are checked when one is taken; the sweep only frees what nobody took, so it may be late and runs seldom. Origins
  * without idle connections leave no trace.
  */
 export class IdlePool<Connection extends PooledConnection> {
@@ -57,15 +57,6 @@ export class IdlePool<Connection extends PooledConnection> {
     if (list === undefined) this.#idle.set(connection.origin, [connection]);
     else if (list.push(connection) > this.#maxPerOrigin) list.shift()?.close();
     this.#sweep ??= this.#clock.after(this.#sweepEvery, () => this.#closeOld());
-  }
-
-  /** Forgets a connection that closed by itself. */
-  forget(connection: Connection): void {
-    const list = this.#idle.get(connection.origin);
-    const at = list?.indexOf(connection) ?? -1;
-    if (list === undefined || at < 0) return;
-    list.splice(at, 1);
-    if (list.length === 0) this.#idle.delete(connection.origin);
   }
 
   /** Closes everything, and whatever comes later. */

@@ -105,11 +105,6 @@ export class ResponseParser {
         this.halt();
         return step;
       }
-      if (this.#state === 'failed') return null;
-      if (this.#state === 'done' && step < packet.length) {
-        this.#canReuse = false;
-        return null;
-      }
       at = step;
     }
     return null;

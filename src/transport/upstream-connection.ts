@@ -9,10 +9,9 @@ const WRITE_SLICE = 1 << 20;
 
 type Socket = Bun.Socket<UpstreamConnection>;
 
-/** Gets connections back when their response is complete, and hears when one closed. */
+/** Gets connections back when their response is complete. */
 export interface ConnectionOwner {
   release(connection: UpstreamConnection, keepAliveSeconds: number | null): void;
-  closed(connection: UpstreamConnection): void;
 }
 
 /** One request as its caller holds it. It outlives its hold on the connection, which may serve others by then. */
@@ -171,7 +170,6 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   /** The connection is gone; without a FIN before, it was cut. */
   gone(code: string | null): void {
     this.#isClosed = true;
-    this.#owner.closed(this);
     const kind = this.#isReady ? 'closed' : 'connect';
     this.#fail({ kind, code: code ?? 'ECONNRESET', message: 'the connection was cut' });
   }

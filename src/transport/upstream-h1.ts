@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { type Millis, millis, seconds } from '../core/units.ts';
 import { IdlePool } from './idle-pool.ts';
@@ -67,10 +68,6 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
     this.#pool.put(connection, this.#lifetime(keepAliveSeconds));
   }
 
-  closed(connection: UpstreamConnection): void {
-    this.#pool.forget(connection);
-  }
-
   /** A second less than the upstream says, so that it does not close what we have just taken. */
   #lifetime(keepAliveSeconds: number | null): Millis {
     if (keepAliveSeconds === null) return this.#idle;
@@ -89,7 +86,9 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
 
   #connect(connection: UpstreamConnection, target: Target): void {
     const address = { hostname: target.hostname, port: target.port, data: connection, socket: HANDLERS };
-    const tls = { serverName: target.hostname, rejectUnauthorized: true, ...(this.#ca && { ca: this.#ca }) };
+    // An address may not be sent as server name (RFC 6066 §3); the certificate is checked against it all the same.
+    const serverName = isIP(target.hostname) === 0 ? target.hostname : '';
+    const tls = { serverName, rejectUnauthorized: true, ...(this.#ca && { ca: this.#ca }) };
     Bun.connect(target.isSecure ? { ...address, tls } : address).catch(ignore);
   }
 

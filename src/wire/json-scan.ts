@@ -61,19 +61,20 @@ const BACKSLASH = 0x5c;
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
-const LOWER_U = 0x75;
 
 /**
- * Plain bytes of a string looked at one by one before `indexOf` takes over.
+ * Bytes of a string looked at one by one before `indexOf` looks for its end.
  *
- * A call costs as much as some 40 bytes, so it pays for a base64 image and not for text with a line end every 80
- * bytes: after a jump shorter than `LONG_JUMP` the scan stays patient.
+ * A call costs as much as some 40 bytes, so it pays for prose and base64, and not for JSON inside a string, where an
+ * escaped quote comes every few bytes: after a jump shorter than `LONG_JUMP` the scan stays patient for a while.
  */
 const IMPATIENT = 64;
 const PATIENT = 1024;
-const LONG_JUMP = 256;
-/** Bytes from which making the array of words pays. */
-const MANY_BYTES = 512;
+const LONG_JUMP = 128;
+/** Bytes from which looking at four at once pays. */
+const MANY_BYTES = 256;
+
+const CONTROL = 'a control character in a string';
 
 /** What the skipping loop does with a byte: nothing, string, open, close. */
 const PLAIN = 0;
@@ -87,8 +88,6 @@ CLASSES[OPEN_BRACKET] = OPEN;
 CLASSES[CLOSE_BRACE] = CLOSE;
 CLASSES[0x5d] = CLOSE;
 
-const ESCAPABLE = new Uint8Array(256);
-for (const letter of '"\\/bfnrtu') ESCAPABLE[letter.charCodeAt(0)] = 1;
 const LITERALS: ReadonlyMap<number, Buffer> = new Map(
   ['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
 );
@@ -97,14 +96,12 @@ const LITERALS: ReadonlyMap<number, Buffer> = new Map(
  * One pass over the bytes of a JSON object that finds its top-level members.
  *
  * The outermost level is checked to the letter; inside a value only strings and brackets are, since nothing there
- * is used before it is parsed. Strings are strict everywhere: closed, no raw control characters, known escapes.
+ * is used before it is parsed. Strings are closed and free of raw control characters everywhere.
  */
 export class Scanner {
   readonly #bytes: Buffer;
   readonly #length: number;
   readonly #table = new MemberTable();
-  /** The next backslash at or after the place last asked about; the length when there is none. */
-  #backslash = -1;
   #words: Int32Array | null = null;
   #wordsOffset = 0;
 
@@ -157,7 +154,12 @@ export class Scanner {
 
   #name(start: number, end: number): string {
     const text = this.#bytes.toString('utf8', start, end);
-    return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+    if (!text.includes('\\')) return text;
+    try {
+      return JSON.parse(`"${text}"`) as string;
+    } catch {
+      throw new ScanError(start, 'an unknown escape in a key');
+    }
   }
 
   #space(from: number): number {
@@ -206,55 +208,41 @@ export class Scanner {
 
   /** One past the closing quote of the string whose first character is here. */
   #string(from: number): number {
-    const bytes = this.#bytes;
     let patience = IMPATIENT;
     let at = from;
     for (;;) {
-      const soon = Math.min(this.#length, at + patience);
-      while (at < soon) {
-        const byte = bytes[at] as number;
-        if (byte > BACKSLASH || (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH)) at++;
-        else if (byte === QUOTE) return at + 1;
-        else if (byte === BACKSLASH) at = this.#escape(at);
-        else throw new ScanError(at, 'a control character in a string');
-      }
-      const jump = this.#jump(at);
-      if (jump - at < LONG_JUMP) patience = PATIENT;
-      at = jump;
+      at = this.#walk(at, Math.min(this.#length, at + patience));
+      if (at < 0) return -at;
+      const quote = this.#bytes.indexOf(QUOTE, at);
+      if (quote < 0 || at >= this.#length) throw new ScanError(this.#length, 'the text ends inside a string');
+      const control = this.#controlIn(at, quote);
+      if (control < quote) throw new ScanError(control, CONTROL);
+      if (!this.#isEscaped(at, quote)) return quote + 1;
+      patience = quote - at < LONG_JUMP ? PATIENT : IMPATIENT;
+      at = quote + 1;
     }
   }
 
-  /** The next quote or backslash of a string; everything before it is checked. */
-  #jump(from: number): number {
-    const end = Math.min(this.#quote(from), this.#nextBackslash(from));
-    const control = this.#controlIn(from, end);
-    if (control < end) throw new ScanError(control, 'a control character in a string');
-    return end;
-  }
-
-  #quote(from: number): number {
-    const quote = this.#bytes.indexOf(QUOTE, from);
-    if (quote < 0 || from > this.#length) throw new ScanError(this.#length, 'the text ends inside a string');
-    return quote;
-  }
-
-  #nextBackslash(from: number): number {
-    if (this.#backslash >= from) return this.#backslash;
-    const found = this.#bytes.indexOf(BACKSLASH, from);
-    this.#backslash = found < 0 ? this.#length : found;
-    return this.#backslash;
-  }
-
-  /** One past the escape whose backslash is here. */
-  #escape(from: number): number {
-    const letter = this.#bytes[from + 1];
-    if (letter === undefined) throw new ScanError(this.#length, 'the text ends inside a string');
-    if (ESCAPABLE[letter] === 0) throw new ScanError(from, 'an unknown escape in a string');
-    if (letter !== LOWER_U) return from + 2;
-    for (let at = from + 2; at < from + 6; at++) {
-      if (!isHexDigit(this.#bytes[at])) throw new ScanError(from, 'an unknown escape in a string');
+  /** Walks to `end` or just beyond; when the string ends before, returns one past its quote as a negative number. */
+  #walk(from: number, end: number): number {
+    const bytes = this.#bytes;
+    let at = from;
+    while (at < end) {
+      const byte = bytes[at] as number;
+      if (byte > BACKSLASH || (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH)) at++;
+      else if (byte === QUOTE) return -(at + 1);
+      else if (byte < 0x20) throw new ScanError(at, CONTROL);
+      else if ((bytes[at + 1] ?? 0x20) < 0x20) throw new ScanError(at + 1, CONTROL);
+      else at += 2;
     }
-    return from + 6;
+    return at;
+  }
+
+  /** Whether an odd number of backslashes stands before the quote; `from` is not inside an escape. */
+  #isEscaped(from: number, quote: number): boolean {
+    let at = quote;
+    while (at > from && this.#bytes[at - 1] === BACKSLASH) at--;
+    return (quote - at) % 2 === 1;
   }
 
   /**
@@ -324,8 +312,4 @@ function hasBom(bytes: Buffer): boolean {
 
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  return isDigit(byte) || (byte !== undefined && (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
 }

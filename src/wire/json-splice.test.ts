@@ -38,6 +38,14 @@ describe('a scanned body', () => {
     expect(scanned.json()).toBe(scanned.json());
   });
 
+  test('says so when a member is no JSON inside', () => {
+    const broken = body('{"a":"\\x","b":[1 2],"c":3}');
+    expect(() => broken.value('a')).toThrow(SyntaxError);
+    expect(() => broken.value('b')).toThrow(SyntaxError);
+    expect(() => broken.json()).toThrow(SyntaxError);
+    expect(broken.value('c')).toBe(3);
+  });
+
   test('finds members that only a prototype has', () => {
     expect(body('{}').has('constructor')).toBe(false);
     expect(body('{}').value('__proto__')).toBeUndefined();
@@ -67,8 +75,8 @@ describe('bytes that are no JSON object', () => {
     ['a string that does not end', '{"a":"x', 7, 'the text ends inside a string'],
     ['a long string that does not end', `{"a":"${long}`, 2006, 'the text ends inside a string'],
     ['a string that ends in a backslash', '{"a":"\\', 7, 'the text ends inside a string'],
-    ['an unknown escape', '{"a":"\\x"}', 6, 'an unknown escape in a string'],
-    ['a short unicode escape', '{"a":"\\u00g0"}', 6, 'an unknown escape in a string'],
+    ['an unknown escape in a key', '{"\\x":1}', 2, 'an unknown escape in a key'],
+    ['an escaped line end', '{"a":"\\\n"}', 7, 'a control character in a string'],
     ['a raw line end in a string', '{"a":["x\ny"]}', 8, 'a control character in a string'],
     ['a raw NUL late in a long string', `{"a":"${long}\0${long}"}`, 2006, 'a control character in a string'],
     [
@@ -269,8 +277,10 @@ describe('any bytes', () => {
 
   test('are refused for a control character anywhere in a long string', () => {
     for (let place = 0; place < 700; place++) {
-      const text = `{"a":"${'y'.repeat(place)}\u0001${'y'.repeat(700)}"}`;
-      expect(scanObject(Buffer.from(text))).toMatchObject({ offset: 6 + place });
+      for (const rest of [place % 8, 700]) {
+        const text = `{"a":"${'y'.repeat(place)}\u0001${'y'.repeat(rest)}"}`;
+        expect(scanObject(Buffer.from(text))).toMatchObject({ offset: 6 + place });
+      }
     }
   });
 

@@ -37,7 +37,8 @@ export interface JsonBody {
  * A leading byte order mark and white space around the object are allowed. A key that is there twice is a fault:
  * readers disagree on which of two `model` members counts, and what one of them checks another would run.
  *
- * About 2 µs for 1.3 KB and 30 µs for 100 KB on Bun 1.4.5.
+ * On Bun 1.4.5: 1.6 µs for 1.3 KB; for 100 KB 18 µs of prose, 75 µs of code with an escape every 20 bytes (JSON.parse:
+ * 38 and 63 µs, and garbage); 125 µs for a base64 image of 1 MB.
  *
  * @returns a fault for anything that is no object; never throws. What is wrong inside a nested value may only show
  *   when that value is parsed.
@@ -112,6 +113,7 @@ interface PlannedMember {
 class SplicePlan {
   readonly #table: MemberTable;
   readonly #members = new Map<string, PlannedMember>();
+  #hasRenames = false;
   isEmpty = true;
 
   constructor(table: MemberTable) {
@@ -147,6 +149,7 @@ class SplicePlan {
     this.#members.delete(key);
     member.key = keyText(to);
     this.#members.set(to, member);
+    this.#hasRenames = true;
     this.isEmpty = false;
   }
 
@@ -154,23 +157,71 @@ class SplicePlan {
   write(bytes: Buffer): Uint8Array {
     const table = this.#table;
     const count = table.names.length;
-    const parts: Uint8Array[] = [bytes.subarray(0, count === 0 ? table.open + 1 : table.keyStart(0))];
-    // Renamed members stand at the end of the map; their place in the bytes counts. New ones come last.
-    const members = [...this.#members.values()].sort((a, b) => place(a, count) - place(b, count));
-    for (const [position, { index, key, value }] of members.entries()) {
+    const output = new Pieces(bytes);
+    output.copy(0, count === 0 ? table.open + 1 : table.keyStart(0));
+    let isFirst = true;
+    for (const { index, key, value } of this.#inOrder()) {
       const isNew = index < 0;
-      if (position > 0) parts.push(isNew ? COMMA : bytes.subarray(table.valueEnd(index - 1), table.keyStart(index)));
-      parts.push(key ?? bytes.subarray(table.keyStart(index), table.keyEnd(index)));
-      parts.push(isNew ? COLON : bytes.subarray(table.keyEnd(index), table.valueStart(index)));
-      parts.push(value ?? bytes.subarray(table.valueStart(index), table.valueEnd(index)));
+      if (isNew && !isFirst) output.add(COMMA);
+      else if (!isNew && !isFirst) output.copy(table.valueEnd(index - 1), table.keyStart(index));
+      if (key !== null) output.add(key);
+      else output.copy(table.keyStart(index), table.keyEnd(index));
+      if (isNew) output.add(COLON);
+      else output.copy(table.keyEnd(index), table.valueStart(index));
+      if (value !== null) output.add(value);
+      else output.copy(table.valueStart(index), table.valueEnd(index));
+      isFirst = false;
     }
-    parts.push(bytes.subarray(count === 0 ? table.open + 1 : table.valueEnd(count - 1)));
-    return Buffer.concat(parts);
+    output.copy(count === 0 ? table.open + 1 : table.valueEnd(count - 1), bytes.length);
+    return output.joined();
+  }
+
+  /** Renamed members stand at the end of the map, but their place in the bytes counts; new ones come last. */
+  #inOrder(): readonly PlannedMember[] {
+    const count = this.#table.names.length;
+    const place = ({ index }: PlannedMember) => (index < 0 ? count : index);
+    const members = [...this.#members.values()];
+    return this.#hasRenames ? members.sort((a, b) => place(a) - place(b)) : members;
+  }
+}
+
+/** Joins ranges of the old bytes and new bytes; ranges that touch are one copy. */
+class Pieces {
+  readonly #bytes: Buffer;
+  readonly #parts: Uint8Array[] = [];
+  #start = 0;
+  #end = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  copy(start: number, end: number): void {
+    if (start !== this.#end) {
+      this.#flush();
+      this.#start = start;
+    }
+    this.#end = end;
+  }
+
+  add(part: Uint8Array): void {
+    this.#flush();
+    this.#parts.push(part);
+    this.#start = this.#end;
+  }
+
+  joined(): Uint8Array {
+    this.#flush();
+    return Buffer.concat(this.#parts);
+  }
+
+  #flush(): void {
+    if (this.#end > this.#start) this.#parts.push(this.#bytes.subarray(this.#start, this.#end));
+    this.#start = this.#end;
   }
 }
 
 const COMMA = Buffer.from(',');
 const COLON = Buffer.from(':');
 
-const place = (member: PlannedMember, count: number) => (member.index < 0 ? count : member.index);
 const keyText = (key: string) => Buffer.from(JSON.stringify(key));

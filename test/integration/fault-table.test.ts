@@ -76,7 +76,10 @@ function config(): string {
     `  - {model_name: ${provider}-refused, litellm_params: ${params(provider, 'faulty', refusing.url)}}`,
     `  - {model_name: ${provider}-refused-backed, litellm_params: ${params(provider, 'faulty', refusing.url)}}`,
   ]);
-  const fallbacks = PROVIDERS.flatMap((provider) => [`{${provider}-backed: [good]}`, `{${provider}-refused-backed: [good]}`]);
+  const fallbacks = PROVIDERS.flatMap((provider) => [
+    `{${provider}-backed: [good]}`,
+    `{${provider}-refused-backed: [good]}`,
+  ]);
   return `model_list:
 ${models.join('\n')}
   - {model_name: good, litellm_params: ${params('openai', 'good', simulator.url)}}
@@ -152,7 +155,9 @@ function expectBrokenStream(response: Response, text: string): void {
   expect(response.status).toBe(200);
   const events = streamEvents(text);
   expect(events).not.toContain('[DONE]');
-  expect(events.at(-1)).toEqual({ error: expect.objectContaining({ message: expect.any(String), code: expect.any(String) }) });
+  expect(events.at(-1)).toEqual({
+    error: expect.objectContaining({ message: expect.any(String), code: expect.any(String) }),
+  });
   expect(streamedText(events).length).toBeGreaterThan(0);
   expect(text.endsWith('\n\n')).toBe(true);
 }

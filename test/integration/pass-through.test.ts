@@ -6,7 +6,10 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 
 /** What the upstream received last, and what it is to answer next. */
 let received: Buffer = Buffer.alloc(0);
-let answer: { readonly type: string; readonly body: string | Uint8Array; readonly coding?: string } = { type: 'application/json', body: '{}' };
+let answer: { readonly type: string; readonly body: string | Uint8Array; readonly coding?: string } = {
+  type: 'application/json',
+  body: '{}',
+};
 let upstream: Server;
 let gateway: TestGateway;
 
@@ -14,7 +17,10 @@ beforeAll(async () => {
   upstream = createServer((request, response) => {
     void readAll(request).then((body) => {
       received = body;
-      response.writeHead(200, { 'content-type': answer.type, ...(answer.coding === undefined ? {} : { 'content-encoding': answer.coding }) });
+      response.writeHead(200, {
+        'content-type': answer.type,
+        ...(answer.coding === undefined ? {} : { 'content-encoding': answer.coding }),
+      });
       response.end(answer.body);
     });
   }).listen(0, '127.0.0.1');
@@ -83,7 +89,10 @@ describe('the same dialect on both sides', () => {
 
   test('takes the gateway its own words out of the body and leaves the rest', async () => {
     answer = { type: 'application/json', body: ANSWER };
-    await gateway.post('/v1/chat/completions', `{"model":"m","num_retries":1, "tags":["a"],"messages":[],"fallbacks":["x"],"big":9007199254740993}`);
+    await gateway.post(
+      '/v1/chat/completions',
+      `{"model":"m","num_retries":1, "tags":["a"],"messages":[],"fallbacks":["x"],"big":9007199254740993}`,
+    );
     expect(JSON.parse(received.toString())).toEqual({ model: 'm', messages: [], big: 9007199254740992 });
     expect(received.toString()).toContain('"big":9007199254740993');
   });
@@ -91,7 +100,8 @@ describe('the same dialect on both sides', () => {
   for (const input of ['[[1,2,3],[4]]', '"text"', '["a","b"]']) {
     test(`embeddings of ${input} pass, and base64 vectors come back as they are`, async () => {
       const body = `{"model":"m","input":${input},"encoding_format":"base64"}`;
-      const vectors = '{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AACAPwAAAEA="}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}}';
+      const vectors =
+        '{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AACAPwAAAEA="}],"model":"m","usage":{"prompt_tokens":3,"total_tokens":3}}';
       answer = { type: 'application/json', body: vectors };
       const response = await gateway.post('/v1/embeddings', body);
       expect([sha256(received), await response.text()]).toEqual([sha256(body), vectors]);
@@ -99,7 +109,8 @@ describe('the same dialect on both sides', () => {
   }
 
   test('a legacy completion reaches a legacy model as it is', async () => {
-    const legacy = '{"id":"cmpl-1","object":"text_completion","created":1,"model":"x","choices":[{"index":0,"text":"hi","finish_reason":"stop","logprobs":null}]}';
+    const legacy =
+      '{"id":"cmpl-1","object":"text_completion","created":1,"model":"x","choices":[{"index":0,"text":"hi","finish_reason":"stop","logprobs":null}]}';
     answer = { type: 'application/json', body: legacy };
     const response = await gateway.post('/v1/completions', '{"model":"text", "prompt":["a", "b"], "echo":true}');
     expect(received.toString()).toBe('{"model":"gpt-3.5-turbo-instruct", "prompt":["a", "b"], "echo":true}');
@@ -107,7 +118,11 @@ describe('the same dialect on both sides', () => {
   });
 
   test('an answer of a megabyte comes back whole', async () => {
-    const body = JSON.stringify({ id: '1', object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(1_000_000) }, finish_reason: 'stop' }] });
+    const body = JSON.stringify({
+      id: '1',
+      object: 'chat.completion',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(1_000_000) }, finish_reason: 'stop' }],
+    });
     answer = { type: 'application/json', body };
     const response = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}');
     expect(sha256(await response.text())).toBe(sha256(body));
@@ -116,7 +131,8 @@ describe('the same dialect on both sides', () => {
 
 describe('compressed bodies', () => {
   test('of upstreams that compress unasked reach the client plain, streams included', async () => {
-    const events = 'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+    const events =
+      'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\ndata: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
     answer = { type: 'application/json', body: Bun.gzipSync(ANSWER), coding: 'gzip' };
     const whole = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}');
     expect(await whole.text()).toBe(ANSWER);
@@ -126,11 +142,19 @@ describe('compressed bodies', () => {
   });
 
   test('are sent to a client that asks for them, when they are large', async () => {
-    const large = JSON.stringify({ id: '1', object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(20_000) }, finish_reason: 'stop' }] });
+    const large = JSON.stringify({
+      id: '1',
+      object: 'chat.completion',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(20_000) }, finish_reason: 'stop' }],
+    });
     answer = { type: 'application/json', body: large };
-    const asked = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}', { 'accept-encoding': 'gzip' });
+    const asked = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}', {
+      'accept-encoding': 'gzip',
+    });
     expect([asked.headers.get('content-encoding'), await asked.text()]).toEqual(['gzip', large]);
-    const refused = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}', { 'accept-encoding': 'gzip;q=0' });
+    const refused = await gateway.post('/v1/chat/completions', '{"model":"m","messages":[]}', {
+      'accept-encoding': 'gzip;q=0',
+    });
     expect([refused.headers.get('content-encoding'), await refused.text()]).toEqual([null, large]);
   });
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import OpenAI, { AuthenticationError, AzureOpenAI, RateLimitError } from 'openai';
+import type { Clock } from '../../src/core/clock.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { type ConnectionEnd, postBytes, RawClient } from '../support/raw-http.ts';
 
@@ -300,13 +301,31 @@ describe('broken connections', () => {
     await simulator.until(() => simulator.connections <= before);
   });
 
-  test('refused connections are refused until it accepts again, on the same port', async () => {
+  test('refused connections are refused until it accepts again, on the same port, and idle ones end', async () => {
     const { port } = simulator;
+    const idle = new RawClient(port);
+    idle.send(bytesFor('openai'));
+    await simulator.until((requests) => requests.at(-1)?.ending === 'complete');
     await simulator.refuse();
+    expect(await idle.ended).toBe('fin');
     expect(await new RawClient(port).ended).toBe('refused');
     await simulator.accept();
     expect([simulator.port, (await post('openai')).status]).toEqual([port, 200]);
   });
+});
+
+test('a simulator told to refuse for a while does not come back once it is stopped', async () => {
+  let wake: () => void = () => {};
+  const after = (_: number, callback: () => void) => {
+    wake = callback;
+    return { cancel: () => (wake = () => {}) };
+  };
+  const stopped = await startSimulator({ clock: { now: () => 0, wall: () => 0, after } as unknown as Clock });
+  await fetch(`${stopped.url}/_simulator/faults`, { method: 'POST', body: '{"fault": "refuse@1000"}' });
+  expect(await new RawClient(stopped.port).ended).toBe('refused');
+  await stopped.stop();
+  wake();
+  expect(await new RawClient(stopped.port).ended).toBe('refused');
 });
 
 describe('broken answers', () => {
@@ -357,11 +376,9 @@ describe('broken answers', () => {
       queueMicrotask(callback);
       return { cancel: () => {} };
     };
-    const clock = { now: () => 0, wall: () => 0, after } as unknown as NonNullable<
-      Parameters<typeof startSimulator>[0]
-    >['clock'];
+    const clock = { now: () => 0, wall: () => 0, after } as unknown as Clock;
     const slow = await startSimulator({
-      ...(clock && { clock }),
+      clock,
       size: 20,
       pieceSize: 10,
       tokensPerSecond: 1,

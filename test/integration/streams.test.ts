@@ -75,7 +75,9 @@ describe('a client that goes away', () => {
   });
 
   test('is recorded as gone and says nothing about the deployment', async () => {
-    const health = await (await fetch(`${gateway.url}/health`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
+    const health = await (
+      await fetch(`${gateway.url}/health`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })
+    ).json();
     expect(health).toMatchObject({ unhealthy_count: 0 });
     await gateway.until('"end":"client-gone"');
   });
@@ -92,7 +94,10 @@ describe('usage in streams', () => {
   for (const model of ['fast', 'claude']) {
     test(`of ${model} is shown to a client that asked`, async () => {
       const response = await gateway.chat({ model, stream: true, stream_options: { include_usage: true } });
-      const events = streamEvents(await response.text()) as { choices?: unknown[]; usage?: { total_tokens?: number } }[];
+      const events = streamEvents(await response.text()) as {
+        choices?: unknown[];
+        usage?: { total_tokens?: number };
+      }[];
       const [usage] = events.filter((event) => event.choices?.length === 0);
       expect(usage?.usage?.total_tokens).toBeGreaterThan(0);
     });
@@ -115,7 +120,9 @@ describe('a stream', () => {
   });
 
   test('of a translated provider has one [DONE] at its end and the whole text', async () => {
-    const whole = (await (await gateway.chat({ model: 'claude' })).json()) as { choices: { message: { content: string } }[] };
+    const whole = (await (await gateway.chat({ model: 'claude' })).json()) as {
+      choices: { message: { content: string } }[];
+    };
     const events = streamEvents(await (await gateway.chat({ model: 'claude', stream: true })).text());
     expect(events.filter((event) => event === '[DONE]')).toHaveLength(1);
     expect(streamedText(events)).toBe(whole.choices[0]?.message.content ?? '');

@@ -144,6 +144,15 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
       expect(server.receivedBytes()).toBe(0);
     });
 
+    test('a certificate for another name than the address', async () => {
+      const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE), { certificate: 'wrong-host' });
+      const answer = ask(client(), post(`https://127.0.0.1:${server.port}`));
+      expect(await answer.ending).toBe('connect');
+      expect(answer.fault?.code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+      await server.allClosed();
+      expect(server.receivedBytes()).toBe(0);
+    });
+
     test('a private authority that was not given', async () => {
       const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE), { certificate: 'localhost' });
       const answer = ask(client({ ca: undefined }), post(server.url));

@@ -44,6 +44,8 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
       const aborted = ask(upstream, post(server.url));
       aborted.call.abort();
       await ask(upstream, post(server.url)).ending;
+      upstream.close();
+      await server.allClosed();
       expect(aborted.events).toEqual([]);
       expect(server.requests).toHaveLength(1);
     });

@@ -132,16 +132,23 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
     });
   });
 
-  test('TLS connections are used again, and the name is sent in the handshake', async () => {
-    let name: unknown;
-    const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE), {
-      certificate: 'localhost',
-      onConnection: (socket) => {
-        name = 'servername' in socket ? socket.servername : null;
-      },
-    });
-    const upstream = client();
-    for (let n = 0; n < 3; n += 1) expect(await ask(upstream, post(server.url)).ending).toBe('end');
-    expect([server.connections(), name]).toEqual([1, 'localhost']);
-  });
+  test.each([
+    ['localhost', 'localhost'],
+    ['127.0.0.1', false],
+  ] as const)(
+    'TLS connections to %s are used again; a name, not an address, is sent in the handshake',
+    async (host, sent) => {
+      let name: unknown;
+      const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE), {
+        certificate: 'localhost',
+        onConnection: (socket) => {
+          name = 'servername' in socket ? socket.servername : null;
+        },
+      });
+      const upstream = client();
+      const url = `https://${host}:${server.port}`;
+      for (let n = 0; n < 3; n += 1) expect(await ask(upstream, post(url)).ending).toBe('end');
+      expect([server.connections(), name]).toEqual([1, sent]);
+    },
+  );
 });

@@ -51,9 +51,12 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
           socket.write(WHOLE.replace('200', '413'));
         },
       });
-      const answer = ask(client(), post(server.url, Buffer.alloc(30 << 20)));
-      expect(await answer.ending).toBe('end');
-      expect([answer.status, answer.isSent]).toEqual([413, false]);
+      const upstream = client();
+      for (const connections of [1, 2]) {
+        const answer = ask(upstream, post(server.url, Buffer.alloc(30 << 20)));
+        expect(await answer.ending).toBe('end');
+        expect([answer.status, answer.isSent, server.connections()]).toEqual([413, false, connections]);
+      }
     });
 
     test.each([

@@ -22,6 +22,8 @@ export interface TestGateway {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   chat(body: Record<string, unknown>, headers?: Record<string, string>): Promise<Response>;
   signal(signal: 'SIGHUP' | 'SIGTERM'): void;
+  /** Its exit code, once it has ended. */
+  readonly exited: Promise<number>;
   /** Ends it and gives its exit code. */
   stop(): Promise<number>;
 }
@@ -83,7 +85,9 @@ export async function startGateway(
     chat: (body, headers) =>
       post('/v1/chat/completions', { messages: [{ role: 'user', content: 'Hello' }], ...body }, headers),
     signal: (signal) => child.kill(signal),
+    exited: child.exited,
     async stop() {
+      // A second signal ends it at once: no test waits for its drain.
       child.kill('SIGTERM');
       const code = await child.exited;
       rmSync(folder, { recursive: true, force: true });

@@ -191,6 +191,8 @@ export const litellmParams = {
   extra_body: honoured(map, 'Members added to the body when the client did not send them.'),
   rust: ignored(truth, 'there is one engine'),
   model_info: ignored(map, 'belongs beside litellm_params'),
+  stream: ignored(truth, 'the request says whether it streams'),
+  stream_options: ignored(map, 'see general_settings.always_include_stream_usage'),
   ...requestDefaults,
 };
 
@@ -238,10 +240,12 @@ const STAYS_HERE =
 /**
  * What to make of a key of `litellm_params` that the table does not know.
  *
- * `sent`: a parameter of the provider's. `kept`: a credential or a setting of a cloud, which must not go upstream. `{near}`: a
- * mistyped key, which no provider would take; a parameter that only looks like one can be sent by `extra_body`.
+ * `sent`: a parameter of the provider's. `kept`: a credential or a setting of a cloud, which must not go upstream. `misplaced`: a
+ * key of `model_info`. `{near}`: a mistyped key, which no provider would take; a parameter that only looks like one can be
+ * sent by `extra_body`.
  */
-export function unknownParam(key: string): 'sent' | 'kept' | { readonly near: string } {
+export function unknownParam(key: string): 'sent' | 'kept' | 'misplaced' | { readonly near: string } {
+  if (Object.hasOwn(modelInfo, key)) return 'misplaced';
   const [near] = nearest(key, Object.keys(litellmParams), 1);
   if (near !== undefined) return { near };
   return STAYS_HERE.test(key) || isSensitive(key) ? 'kept' : 'sent';

@@ -26,8 +26,8 @@ const UNSUPPORTED: Readonly<Record<string, Json>> = {
   moderation: null,
 };
 
-/** What the translation reads or leaves out itself; every other member goes upstream as the client wrote it. */
-const CONSUMED: ReadonlySet<string> = new Set([
+/** What the translation reads; neither these nor the ones below go upstream as the client wrote them. */
+const TRANSLATED: ReadonlySet<string> = new Set([
   'model',
   'messages',
   'stream',
@@ -50,12 +50,11 @@ const CONSUMED: ReadonlySet<string> = new Set([
   'reasoning_effort',
   'thinking',
   'output_config',
-  'verbosity',
   'web_search_options',
   'service_tier',
-  'n',
-  'prompt_cache_options',
 ]);
+/** What says nothing to Anthropic and does no harm by being left out. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['verbosity', 'n', 'prompt_cache_options']);
 
 /**
  * The client's parameters as the translation reads them.
@@ -87,17 +86,15 @@ export function checkSupport(parameters: JsonObject, traits: ModelTraits, contex
   if (fatal.length > 0) refuse(fatal, context.model);
   if (unsupported.length > 0 && !context.dropParams) refuse(unsupported, context.model);
   for (const name of unsupported) notes.dropped.add(name);
-  if (parameters.verbosity !== undefined) notes.dropped.add('verbosity');
+  if (parameters.verbosity !== undefined && !allowedParams.includes('verbosity')) notes.dropped.add('verbosity');
 }
 
 /** Members that go upstream as they are: Anthropic's own, unknown ones, and those the deployment allows. */
 export function passedThrough(parameters: JsonObject, context: CallContext): JsonObject {
   const { allowedParams } = context.deployment;
-  return Object.fromEntries(
-    Object.entries(parameters).filter(
-      ([name]) => allowedParams.includes(name) || !(CONSUMED.has(name) || name in UNSUPPORTED),
-    ),
-  );
+  const isWithheld = (name: string) =>
+    (Object.hasOwn(UNSUPPORTED, name) || LEFT_OUT.has(name)) && !allowedParams.includes(name);
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !TRANSLATED.has(name) && !isWithheld(name)));
 }
 
 function unsupportedNames(parameters: JsonObject, traits: ModelTraits): readonly string[] {

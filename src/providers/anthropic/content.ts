@@ -55,6 +55,10 @@ function partBlocks(part: Json, policy: ContentPolicy): readonly RequestBlock[] 
       return [fileBlock(part, policy.notes)];
     case 'input_audio':
       return audioBlocks(policy);
+    case 'thinking':
+    case 'redacted_thinking':
+      // Read apart, since they go first and all together or not at all (history.ts).
+      return [];
     default:
       if (NATIVE_PARTS.has(type)) return [part as NativeBlock]; // its type was just read
       return refuseInvalid(

@@ -59,6 +59,12 @@ describe('an error answer', () => {
     });
   });
 
+  test('cut to a length that a log can bear', () => {
+    expect(outcome(400, error('invalid_request_error', 'x'.repeat(9000)))).toMatchObject({
+      words: { message: 'x'.repeat(4000) },
+    });
+  });
+
   test('without credentials in them', () => {
     expect(JSON.stringify(outcome(401, error('authentication_error', 'bad key sk-ant-api03-abcdef')))).not.toContain(
       'abcdef',

@@ -1,28 +1,27 @@
 import { isObject, type JsonObject, objectMember, stringMember } from '../../core/json.ts';
 import type { Failure, ProviderWords, RejectReason } from '../../core/outcome.ts';
-import { redact } from '../../core/secret.ts';
 import type { Millis } from '../../core/units.ts';
 import { QUOTA_WAIT } from '../classify.ts';
 import { isContentPolicy, isContextWindow, isQuotaExhausted } from '../phrases.ts';
 import type { ReplyHead } from '../provider.ts';
 import { retryAfterIn } from '../retry-after.ts';
-import { wordsIn } from '../words.ts';
+import { clean, wordsIn } from '../words.ts';
 import { parsedOr } from './answer.ts';
 
 /** Statuses of the error types, for errors that come without one: inside a stream (specs/anthropic.md §10). */
-const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  conflict_error: 409,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  api_error: 500,
-  timeout_error: 504,
-  overloaded_error: 529,
-};
+const STATUS_OF_TYPE: ReadonlyMap<string, number> = new Map([
+  ['invalid_request_error', 400],
+  ['authentication_error', 401],
+  ['billing_error', 402],
+  ['permission_error', 403],
+  ['not_found_error', 404],
+  ['conflict_error', 409],
+  ['request_too_large', 413],
+  ['rate_limit_error', 429],
+  ['api_error', 500],
+  ['timeout_error', 504],
+  ['overloaded_error', 529],
+]);
 
 /** An account without money gets a 400 with these words, or a 402. */
 const OUT_OF_CREDIT = /credit balance is too low|spend(?:ing)?[ _]limit/i;
@@ -36,12 +35,10 @@ export function classify(head: ReplyHead, body: Uint8Array): Failure {
   return failure(wordsOfBody(head.status, body), head);
 }
 
-/**
- * What an `error` event inside a stream means; its type stands for the status that it would have had.
- */
+/** What an `error` event inside a stream means; its type stands for the status that it would have had. */
 export function classifyEvent(event: JsonObject): Failure {
   const error = objectMember(event, 'error') ?? {};
-  const status = STATUS_OF_TYPE[stringMember(error, 'type') ?? ''] ?? 500;
+  const status = STATUS_OF_TYPE.get(stringMember(error, 'type') ?? '') ?? 500;
   return failure(wordsOf(error, status), null);
 }
 
@@ -58,7 +55,7 @@ function wordsOf(error: JsonObject, status: number): ProviderWords {
   const details = objectMember(error, 'details');
   return {
     status,
-    message: redact(stringMember(error, 'message') ?? 'no message'),
+    message: clean(stringMember(error, 'message') || 'no message'),
     type: stringMember(error, 'type'),
     param: null,
     code: details === null ? null : stringMember(details, 'error_code'),

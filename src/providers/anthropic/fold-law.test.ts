@@ -182,7 +182,7 @@ describe('folding the chunks gives the reply', () => {
         expect(found.end).toBe('complete');
         expect(fold(found.chunks)).toEqual(unfolded(whole, answer));
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 });

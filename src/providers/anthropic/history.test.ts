@@ -173,6 +173,11 @@ describe('thinking that the client sends back', () => {
     });
   });
 
+  test('may stand among the parts of the content', () => {
+    const messages = [user('A'), { role: 'assistant', content: [text('B'), signed] }, user('C')];
+    expect(turns(messages)).toContainEqual({ role: 'assistant', content: [signed, text('B')] });
+  });
+
   test.each([
     ['without signature', { type: 'thinking', thinking: 'x' }],
     ['with an empty signature', { type: 'thinking', thinking: 'x', signature: '' }],

@@ -186,13 +186,21 @@ function refusalBlocks(message: JsonObject, policy: ContentPolicy): TextBlock[] 
  * All or none: Anthropic checks each signature, and a gap among them is refused like a false one.
  */
 function thinkingBlocks(message: JsonObject): RequestBlock[] {
+  const sent = 'thinking_blocks' in message ? arrayMember(message, 'thinking_blocks') : thinkingParts(message);
   const blocks: RequestBlock[] = [];
-  for (const block of arrayMember(message, 'thinking_blocks')) {
+  for (const block of sent) {
     const signed = signedThinking(block);
     if (signed === null) return [];
     blocks.push(signed);
   }
   return blocks;
+}
+
+/** Some clients keep the blocks among the parts of the content. */
+function thinkingParts(message: JsonObject): readonly Json[] {
+  return arrayMember(message, 'content').filter(
+    (part) => isObject(part) && (part.type === 'thinking' || part.type === 'redacted_thinking'),
+  );
 }
 
 function signedThinking(block: Json): RequestBlock | null {

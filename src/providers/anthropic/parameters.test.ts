@@ -188,6 +188,14 @@ describe('parameters that Anthropic does not have', () => {
     expect(members({ seed: 1 }, { deployment: { allowedParams: ['seed'] } })).toEqual({ seed: 1 });
   });
 
+  test('allowed or not, what is translated goes in Anthropic’s words only', () => {
+    const given = { deployment: { allowedParams: ['stop', 'tools', 'verbosity'] } };
+    expect(members({ stop: 'END', tools: [], verbosity: 'low' }, given)).toEqual({
+      stop_sequences: ['END'],
+      verbosity: 'low',
+    });
+  });
+
   test('additional_drop_params takes names and paths', () => {
     const given = { deployment: { additionalDropParams: ['temperature', 'tools[*].function.strict'] } };
     const tools = [{ type: 'function', function: { name: 'f', strict: true } }];

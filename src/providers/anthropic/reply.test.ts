@@ -209,6 +209,30 @@ describe('usage', () => {
     });
   });
 
+  const pass = (type: string, tokens: number) => ({
+    type,
+    input_tokens: tokens,
+    output_tokens: 1,
+    cache_read_input_tokens: 2,
+  });
+
+  test.each<[string, object[], object]>([
+    [
+      'adds the work of compaction',
+      [pass('compaction', 50), pass('message', 10)],
+      { input: 64, output: 2, cacheRead: 4 },
+    ],
+    [
+      'keeps the totals with a fallback model',
+      [pass('compaction', 50), pass('fallback_message', 10)],
+      { input: 7, output: 3 },
+    ],
+    ['keeps the totals without compaction', [pass('message', 10), pass('message', 10)], { input: 7, output: 3 }],
+  ])('%s', (_, iterations, usage) => {
+    const body = { content: [], usage: { input_tokens: 7, output_tokens: 3, iterations } };
+    expect(read(JSON.stringify(body))).toMatchObject({ usage });
+  });
+
   test.each([
     [8, 100, 2],
     [9, 100, 3],

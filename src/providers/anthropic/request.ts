@@ -18,6 +18,14 @@ import { DUMMY_TOOL, type Toolbox, toolbox, usesLegacyFunctions } from './tools.
 
 const DEFAULT_BASE = 'https://api.anthropic.com';
 
+/** The client's bytes were looked at from the outside only; their inside may still be unusable. */
+const NOT_JSON: Refusal = {
+  kind: 'refused',
+  reason: 'invalid-parameter',
+  message: 'The request body is not JSON.',
+  param: null,
+};
+
 /**
  * Translates a chat request to Anthropic's Messages API (specs/translation.md §1).
  *
@@ -36,6 +44,7 @@ export function buildRequest(call: ClientCall, context: CallContext): UpstreamRe
     return translate(call, context);
   } catch (error) {
     if (error instanceof RefusedRequest) return error.refusal;
+    if (error instanceof SyntaxError) return NOT_JSON;
     throw error;
   }
 }
@@ -67,8 +76,9 @@ function messagesBody(
 ): { readonly body: object; readonly json: JsonMode } {
   const history = readHistory(parameters.messages, { notes, dropParams: context.dropParams });
   const turns = repairTurns(history.turns, { modifyParams: context.modifyParams, prefill: traits.prefill });
-  const box = withDummy(toolbox(parameters, traits, notes), turns, context);
-  const json = jsonMode(parameters, traits, new Set(box.tools.map((tool) => String(tool.name))));
+  const declared = toolbox(parameters, traits, notes);
+  const json = jsonMode(parameters, traits, new Set(declared.tools.map((tool) => String(tool.name))));
+  const box = json.kind === 'tool' ? declared : withDummy(declared, turns, context);
   const plan = planThinking(parameters, thinkingSetting(traits, turns, context), notes);
   const jsonTool = json.kind === 'tool' ? json.jsonTool : null;
   const thinksManually = plan.thinking?.type === 'enabled';

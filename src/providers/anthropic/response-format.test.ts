@@ -62,6 +62,15 @@ describe('response_format', () => {
     });
   });
 
+  test('the tool spares a history with tool calls its dummy', () => {
+    const messages = [
+      { role: 'user', content: 'A' },
+      { role: 'assistant', tool_calls: [{ id: 't', type: 'function', function: { name: 'f', arguments: '{}' } }] },
+      { role: 'tool', tool_call_id: 't', content: '' },
+    ];
+    expect(requested({ ...asking(object), messages }, old).json.tools).toHaveLength(1);
+  });
+
   test('json_object is asked for in words', () => {
     const { json } = requested({ response_format: { type: 'json_object' } });
     expect(json.system).toEqual([

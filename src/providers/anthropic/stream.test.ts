@@ -117,6 +117,12 @@ describe('a stream', () => {
     expect(finish(decoded(sse(start, ended(reason), stop)))).toBe(expected);
   });
 
+  test('keeps the finish reason when a later message_delta has none', () => {
+    const later = { type: 'message_delta', delta: { stop_reason: null }, usage: { output_tokens: 9 } };
+    const found = decoded(sse(start, ended('max_tokens'), later, stop));
+    expect([finish(found), found.usage?.output]).toEqual(['length', 9]);
+  });
+
   test('that pauses says so, since the finish reason cannot', () => {
     const last = decoded(sse(start, ended('pause_turn'), stop)).chunks.at(-1);
     expect(last?.choices[0]?.delta.provider_specific_fields).toEqual({ stop_reason: 'pause_turn' });

@@ -207,7 +207,7 @@ class AnthropicStream implements StreamDecoder {
         this.#stopText(block, sink);
         break;
       case 'function':
-        if (false) this.#emitArguments(block.index, EMPTY_INPUT, sink);
+        if (!block.sawArguments) this.#emitArguments(block.index, EMPTY_INPUT, sink);
         return;
       case 'custom':
         this.#emit(

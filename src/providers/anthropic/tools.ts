@@ -25,15 +25,19 @@ const HOSTED = [
 ];
 const MCP_BETA = 'mcp-client-2025-11-20';
 /** Tools that need a beta, by the whole type (Anthropic's "Computer use tool", read November 2026). */
-const TOOL_BETAS: Readonly<Record<string, string>> = {
-  computer_20241022: 'computer-use-2024-10-22',
-  computer_20250124: 'computer-use-2025-01-24',
-  computer_20251124: 'computer-use-2025-11-24',
-};
+const TOOL_BETAS: ReadonlyMap<string, string> = new Map([
+  ['computer_20241022', 'computer-use-2024-10-22'],
+  ['computer_20250124', 'computer-use-2025-01-24'],
+  ['computer_20251124', 'computer-use-2025-11-24'],
+]);
 /** Most tools with `strict` in one request (specs/anthropic.md §9). */
 const MOST_STRICT = 20;
 /** Searches for each `search_context_size`, as LiteLLM counts them. */
-const SEARCHES: Readonly<Record<string, number>> = { low: 1, medium: 5, high: 10 };
+const SEARCHES: ReadonlyMap<string, number> = new Map([
+  ['low', 1],
+  ['medium', 5],
+  ['high', 10],
+]);
 
 /** Stands in for tools that the history used and the request no longer names (LiteLLM, under `modify_params`). */
 export const DUMMY_TOOL: JsonObject = {
@@ -91,7 +95,7 @@ function toolDefinition(tool: JsonObject, traits: ModelTraits, notes: Notes): Js
   if (!HOSTED.some((beginning) => type.startsWith(beginning))) {
     return refuseInvalid(`Anthropic has no tool of type '${type}'. Declare it as a function.`, 'tools');
   }
-  const beta = TOOL_BETAS[type];
+  const beta = TOOL_BETAS.get(type);
   if (beta !== undefined) notes.betas.add(beta);
   return tool;
 }
@@ -141,7 +145,7 @@ function mcpServer(tool: JsonObject): JsonObject {
 }
 
 function webSearch(options: JsonObject): JsonObject {
-  const searches = SEARCHES[stringMember(options, 'search_context_size') ?? ''];
+  const searches = SEARCHES.get(stringMember(options, 'search_context_size') ?? '');
   const location = objectMember(options, 'user_location');
   return {
     type: 'web_search_20250305',

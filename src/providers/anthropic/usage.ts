@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/json.ts';
 import type { Usage } from '../../core/usage.ts';
-import type { MessageUsage } from '../../wire/anthropic/messages.ts';
+import type { IterationUsage, MessageUsage } from '../../wire/anthropic/messages.ts';
 import type { ChatUsage } from '../../wire/openai/chat.ts';
 import { chatUsage } from '../../wire/openai/usage.ts';
 
@@ -16,10 +16,12 @@ const CHARACTERS_PER_TOKEN = 4;
  * @param thinkingLength characters of thinking text that were seen
  * @see specs/anthropic.md §4; recording messages-cache-read (4 input + 1,163 read)
  */
-export function usageOf(wire: MessageUsage, thinkingLength: number): Usage {
+export function usageOf(total: MessageUsage, thinkingLength: number): Usage {
+  const wire = withCompaction(total);
   const cacheRead = count(wire.cache_read_input_tokens);
   const cacheWrite = count(wire.cache_creation_input_tokens);
   const output = count(wire.output_tokens);
+  const reported = wire.output_tokens_details?.thinking_tokens;
   const estimate = Math.min(output, Math.ceil(thinkingLength / CHARACTERS_PER_TOKEN));
   return {
     input: count(wire.input_tokens) + cacheRead + cacheWrite,
@@ -27,9 +29,30 @@ export function usageOf(wire: MessageUsage, thinkingLength: number): Usage {
     cacheRead,
     cacheWrite,
     cacheWriteHour: count(wire.cache_creation?.ephemeral_1h_input_tokens),
-    reasoning: wire.output_tokens_details?.thinking_tokens ?? estimate,
+    reasoning: typeof reported === 'number' ? count(reported) : estimate,
     audioInput: 0,
     audioOutput: 0,
+  };
+}
+
+/**
+ * The counts with the work of compaction, which the totals leave out although it is charged.
+ *
+ * Not with a fallback model among the iterations: then the totals are what counts (specs/anthropic.md §4).
+ */
+function withCompaction(total: MessageUsage): MessageUsage {
+  const all = Array.isArray(total.iterations) ? total.iterations : [];
+  const iterations = all.filter((each) => each?.type === 'message' || each?.type === 'compaction');
+  const hasFallback = all.some((each) => each?.type === 'fallback_message');
+  if (hasFallback || !iterations.some((each) => each.type === 'compaction')) return total;
+  const sum = (key: Exclude<keyof IterationUsage, 'type'>) =>
+    iterations.reduce((before, each) => before + count(each[key]), 0);
+  return {
+    ...total,
+    input_tokens: sum('input_tokens'),
+    output_tokens: sum('output_tokens'),
+    cache_read_input_tokens: sum('cache_read_input_tokens'),
+    cache_creation_input_tokens: sum('cache_creation_input_tokens'),
   };
 }
 

@@ -54,6 +54,12 @@ describe('an Azure OpenAI URL', () => {
       `${HOST}/openai/deployments/other/chat/completions?api-version=2024-10-21`,
     ],
     ['of the v1 family by its base', `${HOST}/openai/v1`, '2024-10-21', `${HOST}/openai/v1/chat/completions`],
+    [
+      'of the v1 family without the version of its base',
+      `${HOST}/openai/v1?api-version=2024-10-21`,
+      null,
+      `${HOST}/openai/v1/chat/completions`,
+    ],
     ['of the v1 family by its version', HOST, 'v1', `${HOST}/openai/v1/chat/completions`],
     ['of the v1 family by the version latest', `${HOST}/openai`, 'latest', `${HOST}/openai/v1/chat/completions`],
     ['of the v1 family with previews', HOST, 'preview', `${HOST}/openai/v1/chat/completions?api-version=preview`],

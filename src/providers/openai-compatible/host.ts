@@ -94,7 +94,7 @@ function hostUrl(host: Host, context: CallContext, dialect: Dialect): string | R
     return misconfigured(`No api_base for ${host.id}: set ${baseVariables(host)[0] ?? 'api_base'} or api_base.`);
   }
   const { basePath } = host;
-  const whole = basePath === undefined || base.replace(/\/+$/, '').endsWith(basePath) ? base : joinUrl(base, basePath);
+  const whole = basePath === undefined ? base : joinUrl(base, basePath);
   return joinUrl(whole, OPENAI_PATHS[dialect]);
 }
 

@@ -5,7 +5,7 @@ import {
   STRIP_FOREIGN_FIELDS,
   stripNames,
 } from '../openai/messages.ts';
-import { PURE, PURE_ANSWERS, type Rules } from '../openai/rules.ts';
+import { PURE, PURE_ANSWERS, type Rewrite, type Rules } from '../openai/rules.ts';
 import { mapToolChoice, namedToolChoiceTo, stripToolKeys } from '../openai/tools.ts';
 import { type Host, LOOKALIKE } from './host.ts';
 
@@ -22,11 +22,14 @@ const OWN_TOKEN_LIMIT: Rules = { ...LOOKALIKE, renames: {} };
 /** Penalties and `stop` are refused by xAI's reasoning models. */
 const XAI_REASONING = /^grok-(?:3-mini|4|code)/;
 
+/** The official clients ask for base64 vectors although their caller did not, and read floats as well. */
+const FLOATS_ONLY: Rewrite = { member: 'encoding_format', needles: ['"base64"'], apply: () => 'float' };
+
 const MISTRAL: Rules = {
   ...LOOKALIKE,
   // 422 `extra_forbidden` on anything unknown; usage comes on the last chunk without asking (recorded 2026).
   streamOptions: 'refuse',
-  renames: { max_completion_tokens: 'max_tokens', seed: 'random_seed' },
+  renames: { max_completion_tokens: 'max_tokens', seed: 'random_seed', dimensions: 'output_dimension' },
   advisory: [...LOOKALIKE.advisory, 'user'],
   unsupported: [
     { models: null, names: ['logprobs', 'top_logprobs', 'logit_bias', 'modalities', 'audio', 'web_search_options'] },
@@ -39,6 +42,7 @@ const MISTRAL: Rules = {
     NINE_CHARACTER_TOOL_IDS,
     stripToolKeys(['$id', '$schema', 'additionalProperties', 'strict']),
     mapToolChoice({ required: 'any' }),
+    FLOATS_ONLY,
   ],
   answers: { ...PURE_ANSWERS, finishReasons: { model_length: 'length' } },
 };
@@ -209,6 +213,13 @@ export const QUIRKY_HOSTS: readonly Host[] = [
     },
   },
   {
+    id: 'dashscope',
+    baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+    keys: ['DASHSCOPE_API_KEY'],
+    endpoints: ['chat', 'embeddings'],
+    rules: { ...LOOKALIKE, rewrites: [...LOOKALIKE.rewrites, CONTENT_TO_STRING] },
+  },
+  {
     id: 'featherless_ai',
     baseUrl: 'https://api.featherless.ai/v1',
     keys: ['FEATHERLESS_API_KEY', 'FEATHERLESS_AI_API_KEY'],
@@ -224,6 +235,24 @@ export const QUIRKY_HOSTS: readonly Host[] = [
     keys: ['PUBLICAI_API_KEY'],
     endpoints: ['chat'],
     rules: { ...LOOKALIKE, rewrites: [...LOOKALIKE.rewrites, CONTENT_TO_STRING] },
+  },
+  {
+    id: 'jina_ai',
+    baseUrl: 'https://api.jina.ai/v1',
+    keys: ['JINA_AI_API_KEY'],
+    endpoints: ['embeddings'],
+    rules: { ...LOOKALIKE, advisory: [...LOOKALIKE.advisory, 'user', 'encoding_format'] },
+  },
+  {
+    id: 'voyage',
+    baseUrl: 'https://api.voyageai.com/v1',
+    keys: ['VOYAGE_API_KEY'],
+    endpoints: ['embeddings'],
+    rules: {
+      ...LOOKALIKE,
+      renames: { dimensions: 'output_dimension' },
+      advisory: [...LOOKALIKE.advisory, 'user', 'encoding_format'],
+    },
   },
   {
     id: 'databricks',

@@ -37,12 +37,6 @@ export const PLAIN_HOSTS: readonly Host[] = [
     ['NVIDIA_NIM_API_KEY'],
     ['chat', 'completions', 'embeddings'],
   ),
-  host(
-    'dashscope',
-    'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
-    ['DASHSCOPE_API_KEY'],
-    ['chat', 'embeddings'],
-  ),
   host('minimax', 'https://api.minimax.io/v1', ['MINIMAX_API_KEY']),
   host(
     'volcengine',
@@ -102,8 +96,6 @@ export const PLAIN_HOSTS: readonly Host[] = [
   host('monsterapi', 'https://llm.monsterapi.ai/v1', ['MONSTERAPI_API_KEY']),
   host('302ai', 'https://api.302.ai/v1', ['302AI_API_KEY'], ['chat', 'embeddings']),
   host('reka-ai', 'https://api.reka.ai', ['REKA_AI_API_KEY'], ['chat'], { header: 'x-api-key' }),
-  host('jina_ai', 'https://api.jina.ai/v1', ['JINA_AI_API_KEY'], ['embeddings']),
-  host('voyage', 'https://api.voyageai.com/v1', ['VOYAGE_API_KEY'], ['embeddings']),
 ];
 
 function host(

@@ -169,6 +169,14 @@ test('extra_body adds what the client did not send', () => {
   );
 });
 
+test('extra_body leaves alone what the client sent under another name', () => {
+  const deployment = testDeployment({}, { extraBody: { max_tokens: 4 } });
+  const rules = { ...PURE, renames: { max_completion_tokens: 'max_tokens' } };
+  expect(textOf('{"model":"gpt-4o","max_completion_tokens":9}', rules, { deployment })).toBe(
+    '{"model":"gpt-4o","max_tokens":9}',
+  );
+});
+
 test('a model name without a slash gets the prefix of the host', () => {
   const rules = { ...PURE, modelPrefix: 'accounts/fireworks/models/' };
   expect(textOf('{"model":"x"}', rules, { model: 'qwen' })).toBe('{"model":"accounts/fireworks/models/qwen"}');

@@ -32,7 +32,7 @@ export function upstreamBody(
     if (call.isStreaming) askForUsage(call, context, rules, edits);
     const dropped = planParameters(body, context, rules, provider, edits);
     if ('kind' in dropped) return dropped;
-    setModel(body, rules.modelPrefix !== '' && !context.model.includes('/') ? rules.modelPrefix : '', context, edits);
+    setModel(body, context.model, rules.modelPrefix, edits);
     addExtraBody(body, context, edits);
     return { kind: 'upstream-body', bytes: body.splice([...edits.values()]), dropped };
   } catch (error) {
@@ -43,15 +43,17 @@ export function upstreamBody(
   }
 }
 
-function setModel(body: JsonBody, prefix: string, context: CallContext, edits: Edits): void {
-  const model = prefix + context.model;
+function setModel(body: JsonBody, name: string, prefix: string, edits: Edits): void {
+  const model = name.includes('/') ? name : prefix + name;
   if (body.value('model') !== model) edits.set('model', set('model', JSON.stringify(model)));
 }
 
 /** `extra_body` and the like: what the operator adds where the client said nothing. */
 function addExtraBody(body: JsonBody, context: CallContext, edits: Edits): void {
+  const renamed = [...edits.values()].map((edit) => (edit.kind === 'rename' ? edit.to : null));
   for (const [key, value] of Object.entries(context.deployment.upstream.extraBody)) {
-    if (value !== undefined && !body.has(key)) edits.set(key, set(key, JSON.stringify(value)));
+    if (value !== undefined && !body.has(key) && !renamed.includes(key))
+      edits.set(key, set(key, JSON.stringify(value)));
   }
 }
 

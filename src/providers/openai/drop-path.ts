@@ -19,7 +19,10 @@ function drop(value: Json, steps: readonly string[]): Json {
 
 function dropInList(list: readonly Json[], step: string, rest: readonly string[]): Json {
   const index = step === '[*]' ? null : Number(step.slice(1, -1));
-  if (rest.length === 0) return list.length === 0 ? list : list.filter((_, at) => index !== null && at !== index);
+  if (rest.length === 0) {
+    const kept = list.filter((_, at) => index !== null && at !== index);
+    return kept.length === list.length ? list : kept;
+  }
   const changed = list.map((entry, at) => (index === null || at === index ? drop(entry, rest) : entry));
   return changed.some((entry, at) => entry !== list[at]) ? changed : list;
 }

@@ -4,8 +4,11 @@ import type { CallContext } from '../provider.ts';
 /** How the credential travels: as a bearer token, or bare in a header of this name. */
 export type AuthStyle = 'bearer' | { readonly header: string };
 
-/** Client headers that only another family of upstreams understands (transport.md §1.2). */
-const FOREIGN = /^(?:anthropic-|x-claude-code-)/;
+/**
+ * Client headers that only another family of upstreams understands (transport.md §1.2), and credentials, which the
+ * caller has taken out already: here a slip would hand a virtual key to a provider.
+ */
+const FOREIGN = /^(?:anthropic-|x-claude-code-|authorization$|api-key$|x-api-key$|cookie$)/;
 
 /**
  * The headers of a JSON request: the client's allowed ones, the host's, ours, then the operator's.
@@ -26,7 +29,8 @@ export function requestHeaders(
   headers.set('accept', context.isStreaming ? 'text/event-stream' : 'application/json');
   for (const [name, value] of ours) headers.set(name, value);
   const { apiKey, extraHeaders } = context.deployment.upstream;
-  if (apiKey !== null) {
+  // `azure_ad_token` comes as a header: a token and a key of two accounts would not agree.
+  if (apiKey !== null && !extraHeaders.some(([name]) => /^authorization$/i.test(name))) {
     if (auth === 'bearer') headers.set('authorization', `Bearer ${apiKey.reveal()}`);
     else headers.set(auth.header, apiKey.reveal());
   }

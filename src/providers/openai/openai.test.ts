@@ -60,10 +60,27 @@ describe('headers', () => {
     const key = request(azure, { baseUrl }).headers;
     expect(key['api-key']).toBe('sk-test-credential');
     expect(key.authorization).toBeUndefined();
+    const header = request(azure, { baseUrl, extraHeaders: [['Authorization', new Secret('Bearer entra')]] }).headers;
+    expect([header.authorization, header['api-key']]).toEqual(['Bearer entra', undefined]);
     const token = request(azure, { baseUrl, apiKey: new Secret('eyJ0eXAi.eyJhdWQi.c2ln') }).headers;
     expect(token.authorization).toBe('Bearer eyJ0eXAi.eyJhdWQi.c2ln');
     expect(token['api-key']).toBeUndefined();
   });
+});
+
+test('a credential of the client never goes upstream', () => {
+  const forwardedHeaders = [
+    ['authorization', 'Bearer client'],
+    ['api-key', 'client'],
+    ['cookie', 'client'],
+  ] as const;
+  const baseUrl = 'https://example.openai.azure.com';
+  for (const made of [
+    request(azure, { baseUrl }, { forwardedHeaders }),
+    request(openai, { baseUrl: 'http://x/v1', apiKey: null }, { forwardedHeaders }),
+  ]) {
+    expect(JSON.stringify(made.headers)).not.toContain('client');
+  }
 });
 
 describe('a missing key', () => {

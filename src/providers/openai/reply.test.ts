@@ -102,6 +102,10 @@ describe('a finish reason that strict clients do not know', () => {
     const body = '{"choices":[{"message":{"content":"\\"finish_reason\\":\\"eos\\""},"finish_reason":"stop"}]}';
     expect(textOf(read(body, together))).toBe(body);
   });
+  test('as the end of a stranger key stays', () => {
+    const body = '{"choices":[],"x\\"finish_reason":"eos"}';
+    expect(textOf(read(body, together))).toBe(body);
+  });
   test('is replaced in a large answer too', () => {
     const padding = `,"padding":"${'x'.repeat(50_000)}"`;
     expect(textOf(read(answer('eos', padding), together))).toBe(answer('stop', padding));

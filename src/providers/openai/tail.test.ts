@@ -6,7 +6,7 @@ import { lastTopLevelMember } from './tail.ts';
 /** Keys and texts that could be taken for the member by a careless search. */
 const trickyText = fc.oneof(
   fc.string(),
-  fc.constantFrom('usage', '"usage"', '"usage":', '\\"usage":{', '{"usage":1}', 'x\\', '\\\\', '}', '"'),
+  fc.constantFrom('usage', '"usage"', '"usage":', 'x"usage', '\\"usage":{', '{"usage":1}', 'x\\', '\\\\', '}', '"'),
 );
 
 const value = fc.memo<unknown>(
@@ -43,6 +43,7 @@ test.each([
   ['{"a":"\\"usage\\":1"}', null],
   ['{"a":"usage"}', null],
   ['{"a":["usage",{"usage":3}],"b":"}"}', null],
+  ['{"x\\"usage":1}', null],
   ['{}', null],
 ])('in %p it is %p', (text, expected) => {
   expect(lastTopLevelMember(Buffer.from(text), 'usage')).toBe(expected);

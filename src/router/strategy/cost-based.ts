@@ -1,5 +1,5 @@
 import type { Deployment } from '../../core/snapshot.ts';
-import { lowest } from './at-random.ts';
+import { lowest } from './choose.ts';
 import { isOverMinuteLimit } from './minute-limit.ts';
 import type { Strategy } from './strategy.ts';
 

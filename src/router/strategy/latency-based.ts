@@ -1,4 +1,5 @@
-import { atRandom } from './at-random.ts';
+import type { DeploymentId } from '../../core/ids.ts';
+import { lowest } from './choose.ts';
 import { isOverMinuteLimit } from './minute-limit.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -11,11 +12,7 @@ export const latencyBased: Strategy = {
   isOverLimit: isOverMinuteLimit,
   pick(candidates, { load, settings, isStreaming, now, random }) {
     const mode = isStreaming ? 'stream' : 'reply';
-    const latencies = candidates.map(({ id }) => load.latency(id, mode, settings, now));
-    const bound = Math.min(...latencies) * (1 + settings.latencyBuffer);
-    return atRandom(
-      candidates.filter((_, index) => latencies[index]! <= bound),
-      random,
-    );
+    const latency = ({ id }: { readonly id: DeploymentId }): number => load.latency(id, mode, settings, now);
+    return lowest(candidates, latency, random, 1 + settings.latencyBuffer);
   },
 };

@@ -1,4 +1,4 @@
-import { lowest } from './at-random.ts';
+import { lowest } from './choose.ts';
 import type { Strategy } from './strategy.ts';
 
 /** Fewest attempts in flight; never used counts zero, ties are broken at random. */

@@ -1,5 +1,5 @@
 import type { Deployment } from '../../core/snapshot.ts';
-import { atRandom } from './at-random.ts';
+import { atRandom } from './choose.ts';
 import type { Strategy } from './strategy.ts';
 
 type WeightKey = 'weight' | 'rpm' | 'tpm';

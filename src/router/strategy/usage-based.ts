@@ -1,5 +1,5 @@
 import type { Deployment } from '../../core/snapshot.ts';
-import { lowest } from './at-random.ts';
+import { lowest } from './choose.ts';
 import type { Strategy, StrategyView } from './strategy.ts';
 
 /** Fewest tokens this minute among those within their tpm and rpm; ties are broken at random. */

@@ -101,6 +101,17 @@ export interface MessageUsage {
   } | null;
   readonly output_tokens_details?: { readonly thinking_tokens?: number } | null;
   readonly server_tool_use?: JsonObject | null;
+  /** With compaction: what each pass over the model used. */
+  readonly iterations?: readonly IterationUsage[] | null;
+}
+
+export interface IterationUsage {
+  /** `message`, `compaction`, `fallback_message`, `advisor_message`. */
+  readonly type: string;
+  readonly input_tokens?: number | null;
+  readonly output_tokens?: number | null;
+  readonly cache_read_input_tokens?: number | null;
+  readonly cache_creation_input_tokens?: number | null;
 }
 
 /** Why a refusal happened; only beside `stop_reason: "refusal"`. */
