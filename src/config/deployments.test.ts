@@ -120,6 +120,7 @@ describe('credentials and addresses', () => {
     ['another scheme', 'api_base: "ftp://h"', 'api_base is no address; it starts with https:// or http://'],
     ['a name in it', 'api_base: "https://u@h"', 'api_base holds a name or password; use extra_headers'],
     ['a password in it', 'api_base: "https://u:p@h"', 'api_base holds a name or password; use extra_headers'],
+    ['a key with a line end in it', 'api_key: "a\\nb"', 'api_key holds characters that no header can carry'],
     ['a mistyped provider', 'custom_llm_provider: opnai', 'no provider for openai/x (did you mean openai?)'],
     ['a credential that is not there', 'litellm_credential_name: nope', 'credential_list has no credential named nope'],
   ])('%s disables the deployment with the reason', (_, params, message) => {
@@ -207,6 +208,21 @@ describe('the typical file', () => {
     expect(shown).toContain('"X-Team":"[redacted]"');
     expect(shown).not.toMatch(/prod-key|Bearer t/);
   });
+});
+
+test('a variable that an inherited parameter names does not matter when the entry has its own value', () => {
+  const text = [
+    'credential_list:',
+    '  - {credential_name: c, credential_values: {api_key: os.environ/UNSET}}',
+    'model_list:',
+    '  - {model_name: a, litellm_params: {model: openai/x, litellm_credential_name: c}}',
+    '  - {model_name: b, litellm_params: {model: openai/x, litellm_credential_name: c, api_key: os.environ/OPENAI_API_KEY}}',
+    '',
+  ].join('\n');
+  expect(deploymentsOf(text, KEYS).map(({ disabled }) => disabled?.missingVariables ?? null)).toEqual([
+    ['UNSET'],
+    null,
+  ]);
 });
 
 describe('timeouts of a deployment', () => {

@@ -8,7 +8,7 @@ import type { Findings } from './findings.ts';
 import type { ConfigFile, LitellmParams, ModelEntry } from './keys/root.ts';
 import { masked } from './request-extras.ts';
 import { withoutSecrets } from './secret-names.ts';
-import { EMPTY_MAP, isUnset, keyPlace, type MapTree, member, NOWHERE, type Path, type Place, scalars } from './tree.ts';
+import { EMPTY_MAP, keyPlace, type MapTree, member, NOWHERE, type Path, type Place } from './tree.ts';
 import { type InheritedParams, type ResolvedUpstream, upstreamSettings } from './upstream-settings.ts';
 
 /** What compiling deployments needs besides the file. */

@@ -19,6 +19,8 @@ describe('wildcards', () => {
     ['gpt-4.*', 'gpt-441', null],
     ['a**b', 'axxb', ['xx']],
     ['(x)*[y]', '(x)1[y]', ['1']],
+    ['*-mini', 'gpt-mini-2', null],
+    ['*-mini', 'gpt-mini', ['gpt']],
   ])('%s and %j', (name, model, captures) => {
     const match = wildcardPattern(name).exec(model);
     expect(match === null ? null : match.slice(1)).toEqual(captures);

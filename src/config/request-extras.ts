@@ -4,7 +4,7 @@ import type { UpstreamSettings } from '../core/snapshot.ts';
 import { litellmParams, REQUEST_DEFAULTS, unknownParam } from './keys/deployment.ts';
 import type { LitellmParams } from './keys/root.ts';
 import { isSensitive, withoutSecrets } from './secret-names.ts';
-import { type MapTree, plain, written } from './tree.ts';
+import { type Entry, type MapTree, plain, written } from './tree.ts';
 
 /** Headers that every request of a deployment carries, lower-case names; `extra_headers` wins over `headers`. */
 export function extraHeaders(params: LitellmParams): UpstreamSettings['extraHeaders'] {
@@ -19,17 +19,15 @@ export function extraHeaders(params: LitellmParams): UpstreamSettings['extraHead
  * Members of every request body of a deployment: `extra_body` over request defaults and unknown parameters; what the table
  * knows for other purposes stays here.
  *
- * @param trees maps of parameters, later ones win
+ * @param entries every parameter as written, after resolution
  */
-export function extraBody(params: LitellmParams, trees: readonly MapTree[]): JsonObject {
+export function extraBody(params: LitellmParams, entries: ReadonlyMap<string, Entry>): JsonObject {
   const members: Record<string, unknown> = {};
-  for (const tree of trees) {
-    for (const [key, entry] of tree.entries) {
-      const isKnown = Object.hasOwn(litellmParams, key);
-      if (isKnown ? !REQUEST_DEFAULTS.has(key) : unknownParam(key) !== 'sent') continue;
-      const value = isKnown ? params[key] : plain(entry.value);
-      if (value !== null && value !== undefined) members[key] = value;
-    }
+  for (const [key, entry] of entries) {
+    const isKnown = Object.hasOwn(litellmParams, key);
+    if (isKnown ? !REQUEST_DEFAULTS.has(key) : unknownParam(key) !== 'sent') continue;
+    const value = isKnown ? params[key] : plain(entry.value);
+    if (value !== null && value !== undefined) members[key] = value;
   }
   // Values of a YAML tree are JSON.
   return { ...members, ...params.extra_body } as JsonObject;

@@ -15,7 +15,7 @@ const STREAM_KEEP_ALIVE_SECONDS = 15;
 export function compileServer(file: ConfigFile, environment: Environment, findings: Findings): ServerSettings {
   const general = file.general_settings ?? {};
   const shared = file.litellm_settings ?? {};
-  const masterKey = general.master_key ?? variable(environment, 'LITELLM_MASTER_KEY');
+  const masterKey = (general.master_key ?? variable(environment, 'LITELLM_MASTER_KEY'))?.trim() ?? null;
   if (masterKey !== null) reportWeakKey(masterKey, findings);
   const streamUsage = general.always_include_stream_usage;
   return {

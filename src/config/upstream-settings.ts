@@ -43,7 +43,7 @@ export function upstreamSettings(
   const needsKey = !hasKey && !isElsewhere && defaults?.needsKey === true;
 
   const missing = unsetVariables(params);
-  const problems: string[] = base === null ? [] : badUrl(base);
+  const problems = [...badUrl(base), ...badKey(key)];
   if (needsBase) require(defaults?.baseUrlVariables ?? [], 'api_base is missing', missing, problems);
   if (needsKey) require(defaults?.apiKeyVariables ?? [], 'api_key is missing', missing, problems);
   return {
@@ -51,7 +51,7 @@ export function upstreamSettings(
     problem: problems[0] ?? null,
     settings: {
       baseUrl: base === null ? null : trimmed(base),
-      apiKey: key === null ? null : new Secret(key),
+      apiKey: key === null ? null : new Secret(key.trim()),
       apiVersion: version,
       organization,
       extraHeaders: extraHeaders(values),
@@ -70,7 +70,8 @@ function require(variables: readonly string[], problem: string, missing: Set<str
 function unsetVariables({ trees }: InheritedParams): Set<string> {
   const names = new Set<string>();
   for (const { value } of trees.values()) {
-    for (const { scalar } of scalars(value)) if (isUnset(scalar) && scalar.reference !== null) names.add(scalar.reference);
+    for (const { scalar } of scalars(value))
+      if (isUnset(scalar) && scalar.reference !== null) names.add(scalar.reference);
   }
   return names;
 }
@@ -85,7 +86,12 @@ function isReferred({ trees }: InheritedParams, ...names: readonly string[]): bo
 
 const trimmed = (url: string): string => url.trim().replace(/\/+$/, '');
 
-function badUrl(url: string): string[] {
+/** A key that no header can carry would fail every request with an error that names no reason. */
+const badKey = (key: string | null): readonly string[] =>
+  key === null || /^[\x20-\x7e]*$/.test(key.trim()) ? [] : ['api_key holds characters that no header can carry'];
+
+function badUrl(url: string | null): readonly string[] {
+  if (url === null) return [];
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     return ['api_base is no address; it starts with https:// or http://'];

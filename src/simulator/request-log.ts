@@ -52,11 +52,15 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-/** The requests of a simulator, the newest last; the oldest are dropped beyond a limit. */
+/** Bodies kept by one log, bytes. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+
+/** The requests of a simulator, the newest last; the oldest are dropped beyond a limit of number or size. */
 export class RequestLog {
   readonly #limit: number;
   #records: OpenRecord[] = [];
   #waiters: Waiter[] = [];
+  #bodyBytes = 0;
   #nextId = 1;
 
   /** @param limit how many records are kept, ≥ 1 */
@@ -72,13 +76,17 @@ export class RequestLog {
   open(record: Omit<RecordedRequest, 'id'>): OpenRecord {
     const open: OpenRecord = { id: this.#nextId++, ...record };
     this.#records.push(open);
-    if (this.#records.length > this.#limit) this.#records.shift();
+    this.#bodyBytes += open.body.length;
+    while (this.#records.length > 1 && (this.#records.length > this.#limit || this.#bodyBytes > MAX_BODY_BYTES)) {
+      this.#bodyBytes -= this.#records.shift()?.body.length ?? 0;
+    }
     this.changed();
     return open;
   }
 
   clear(): void {
     this.#records = [];
+    this.#bodyBytes = 0;
     this.changed();
   }
 

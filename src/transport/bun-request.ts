@@ -16,8 +16,11 @@ export class BunRequest implements ServerRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  /** Bytes of the body may still be on their way: after the answer the connection must not be used again. */
-  isBodyUnread = false;
+  /**
+   * After the answer the connection must end: the rest of the body may never come. Not so for a body that is too large:
+   * Bun throws the rest away, while closing at once would reset the connection and most clients would never see the 413.
+   */
+  mustClose = false;
   readonly #request: Request;
   readonly #server: Bun.Server<undefined>;
   readonly #options: ServerOptions;
@@ -51,7 +54,7 @@ export class BunRequest implements ServerRequest {
   async readBody(): Promise<Uint8Array | BodyFault> {
     const body = await this.#read();
     if (!(body instanceof Uint8Array)) {
-      this.isBodyUnread = true;
+      this.mustClose = body.kind !== 'too-large';
       return body;
     }
     const codings = this.#request.headers.get('content-encoding');

@@ -142,6 +142,6 @@ class Exchange {
   /** Set one by one: half the cost of handing an array to the constructor (1.7 against 2.9 µs for 15). */
   #setHeaders(answer: Response, headers: readonly HeaderPair[]): void {
     for (const header of headers) answer.headers.append(header[0], header[1]);
-    if (this.request.isBodyUnread) answer.headers.set('connection', 'close');
+    if (this.request.mustClose) answer.headers.set('connection', 'close');
   }
 }

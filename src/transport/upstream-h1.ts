@@ -89,7 +89,11 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
     // An address may not be sent as server name (RFC 6066 §3); the certificate is checked against it all the same.
     const serverName = isIP(target.hostname) === 0 ? target.hostname : '';
     const tls = { serverName, rejectUnauthorized: true, ...(this.#ca && { ca: this.#ca }) };
-    Bun.connect(target.isSecure ? { ...address, tls } : address).catch(ignore);
+    try {
+      Bun.connect(target.isSecure ? { ...address, tls } : address).catch(ignore);
+    } catch (error) {
+      queueMicrotask(() => connection.failToConnect('EINVAL', String(error)));
+    }
   }
 
   #target(url: string): Target | null {

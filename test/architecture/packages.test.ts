@@ -21,6 +21,7 @@ interface Locked {
   readonly license?: string;
   readonly hasInstallScript?: boolean;
   readonly integrity?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 interface Lock {
@@ -53,6 +54,11 @@ describe('the packages', () => {
 
   test('of production run no script when they are installed', () => {
     expect(runtime.filter(([, each]) => each.hasInstallScript === true).map(([path]) => path)).toEqual([]);
+  });
+
+  test('are all in the lock file, those of other platforms too: npm ci refuses it otherwise', () => {
+    const wanted = installed.flatMap(([, each]) => Object.keys(each.optionalDependencies ?? {}));
+    expect(wanted.filter((name) => lock.packages[`node_modules/${name}`] === undefined)).toEqual([]);
   });
 
   test('have permissive licences and a checksum', () => {

@@ -232,7 +232,7 @@ describe('the drills', () => {
   test('without simulators the checks that need them are skipped and named', async () => {
     const gateway = stubbornGateway();
     const env = { LITELLM_URL: `http://127.0.0.1:${gateway.port}`, LITELLM_MASTER_KEY: 'sk-x' };
-    const { code, out, error } = await run(['bash', 'scripts/test-litellm-retry.sh'], env);
+    const { code, out } = await run(['bash', 'scripts/test-litellm-retry.sh'], env);
     await gateway.stop(true);
     expect(code).toBe(0);
     expect(out).toContain('- retries, waits, timeouts and benching: skipped');

@@ -328,6 +328,21 @@ test('a simulator told to refuse for a while does not come back once it is stopp
   expect(await new RawClient(stopped.port).ended).toBe('refused');
 });
 
+test('an answer larger than the sockets hold reaches a late reader whole, and is not sent before', async () => {
+  const large = await startSimulator({ size: 12_000_000, pieceSize: 500_000 });
+  const client = new RawClient(large.port);
+  client.pause();
+  client.send(bytesFor('openai', { stream: true }, { connection: 'close' }));
+  await large.until((requests) => requests.length === 1);
+  const [record] = large.requests;
+  expect(record?.ending).toBe('pending');
+  client.resume();
+  expect(await client.ended).toBe('fin');
+  expect(client.received.length).toBe(record?.bytesSent as number);
+  expect(client.received.subarray(-21).toString()).toBe('data: [DONE]\n\n\r\n0\r\n\r\n'.slice(-21));
+  await large.stop();
+});
+
 describe('broken answers', () => {
   test('a malformed event stands among good ones', async () => {
     simulator.inject('malformed@1');

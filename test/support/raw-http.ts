@@ -44,6 +44,15 @@ export class RawClient {
     await Promise.race([enough, this.ended]);
   }
 
+  /** Stops reading: what comes waits in the sockets' buffers. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Leaves without a word. */
   close(): void {
     this.#socket.destroy();

@@ -201,7 +201,7 @@ const HEALTH_PROBES = 'live probes of each deployment';
 export const modelInfo = {
   id: honoured(looseText, 'Stable name of the deployment. Default: a hash of the entry.'),
   db_model: ignored(truth, 'set by the gateway'),
-  mode: approximated(text, 'Shown in /model/info.'),
+  mode: honoured(text, 'Shown in /model/info.'),
   base_model: approximated(
     text,
     'Shown in /model/info; prices and context windows by this name come with cost tracking.',
@@ -210,7 +210,7 @@ export const modelInfo = {
   max_tokens: approximated(count, 'Shown; taken as max_output_tokens when that is absent.'),
   max_input_tokens: honoured(count, 'Context window in tokens, for pre-call checks.'),
   max_output_tokens: honoured(count, 'Longest answer in tokens.'),
-  tier: approximated(text, 'Shown in /model/info.'),
+  tier: honoured(text, 'Shown in /model/info.'),
   team_id: approximated(text, 'The deployment is out of use until virtual keys and teams exist.'),
   team_public_model_name: later(text, 'models of teams'),
   access_groups: later(names, 'access groups of virtual keys'),

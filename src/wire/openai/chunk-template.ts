@@ -10,9 +10,13 @@ const VARYING: ReadonlySet<string> = new Set([
   'text',
   'arguments',
   'refusal',
-  // OpenAI's padding against guessing words by their length.
   'obfuscation',
 ]);
+
+/** OpenAI's padding, against guessing words by their length: it means nothing, empty or not. */
+const PADDING = 'obfuscation';
+
+const VARYING_LENGTHS = new Set([...VARYING].map((key) => key.length));
 
 const MAX_HOLES = 4;
 const MAX_BYTES = 4096;
@@ -28,16 +32,16 @@ IS_PLAIN[BACKSLASH] = 0;
  *
  * Chunks of one stream are alike but for a few strings. Bytes that match a template made from valid JSON are valid
  * JSON with the same structure: the literal parts are compared, and every hole takes one well-formed string body,
- * empty exactly if it was empty in the template. So whatever depends on structure and emptiness alone, as the facts
- * of an event do, is the same for both.
+ * empty exactly if it was empty in the template (padding apart). So whatever depends on structure and emptiness alone,
+ * as the facts of an event do, is the same for both.
  */
 export class ChunkTemplate {
   /** Literal parts: before the first hole, between holes, after the last. */
   readonly #parts: readonly Buffer[];
-  /** For each hole, whether its text was empty. */
-  readonly #isEmpty: readonly boolean[];
+  /** For each hole, whether its text is empty; null where either will do. */
+  readonly #isEmpty: readonly (boolean | null)[];
 
-  private constructor(parts: readonly Buffer[], isEmpty: readonly boolean[]) {
+  private constructor(parts: readonly Buffer[], isEmpty: readonly (boolean | null)[]) {
     this.#parts = parts;
     this.#isEmpty = isEmpty;
   }
@@ -52,16 +56,16 @@ export class ChunkTemplate {
     if (end - start > MAX_BYTES) return null;
     const json = Buffer.from(bytes.subarray(start, end));
     const parts: Buffer[] = [];
-    const isEmpty: boolean[] = [];
+    const isEmpty: (boolean | null)[] = [];
     let key = '';
     let partStart = 0;
     let open = json.indexOf(QUOTE);
     while (open >= 0) {
       const close = textEnd(json, open + 1, json.length);
-      if (isKey(json, close + 1)) key = json.toString('utf8', open + 1, close);
-      else if (VARYING.has(key)) {
+      if (isKey(json, close + 1)) key = varyingKey(json, open + 1, close);
+      else if (key !== '') {
         parts.push(json.subarray(partStart, open + 1));
-        isEmpty.push(close === open + 1);
+        isEmpty.push(key === PADDING ? null : close === open + 1);
         partStart = close;
       }
       open = json.indexOf(QUOTE, close + 1);
@@ -81,7 +85,7 @@ export class ChunkTemplate {
       if (partEnd > end || !stands(part, bytes, at)) return false;
       if (index === holes) return partEnd === end;
       at = textEnd(bytes, partEnd, end);
-      if (at < 0 || (at === partEnd) !== this.#isEmpty[index]) return false;
+      if (at < 0 || this.#isEmpty[index] === at > partEnd) return false;
     }
   }
 }
@@ -112,6 +116,13 @@ function textEnd(bytes: Buffer, from: number, end: number): number {
     }
   }
   return -1;
+}
+
+/** The key when it is one of those that vary, else nothing. */
+function varyingKey(json: Buffer, start: number, end: number): string {
+  if (!VARYING_LENGTHS.has(end - start)) return '';
+  const key = json.toString('latin1', start, end);
+  return VARYING.has(key) ? key : '';
 }
 
 /** In valid JSON a string before a colon is a key, and only such a one. */

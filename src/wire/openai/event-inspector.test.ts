@@ -144,6 +144,7 @@ describe('a template', () => {
     ['another text', '{"content":"a"}', '{"content":"bc é \\n \\u00e9"}', true],
     ['the same bytes', '{"content":"a","n":1}', '{"content":"a","n":1}', true],
     ['two texts', '{"content":"a","obfuscation":"b"}', '{"content":"","obfuscation":"cc"}', false],
+    ['padding that is empty now', '{"content":"a","obfuscation":"b"}', '{"content":"c","obfuscation":""}', true],
     ['a text that is empty now', '{"content":"a"}', '{"content":""}', false],
     ['another number', '{"content":"a","n":1}', '{"content":"a","n":2}', false],
     ['another text where none varies', '{"id":"a","content":"a"}', '{"id":"b","content":"a"}', false],

@@ -64,39 +64,49 @@ const OUTPUT_MEMBERS = [
  * needles alone cannot tell a broken chunk from a whole one.
  */
 export function inspectEvent(event: SseEvent): EventFacts {
-  return COMBINATIONS[bitsOf(event)] as EventFacts;
+  const bits = factsOf(event.data()) | (event.name === 'error' ? ERROR : 0);
+  return COMBINATIONS[bits] as EventFacts;
 }
 
-/** Events in a row that fitted no template after which a stream is taken to have none. */
-const MOST_MISSES = 4;
+/** A stream has few kinds of deltas: with and without a role, reasoning and text, one for each choice. */
+const MOST_TEMPLATES = 4;
+/** Deltas in a row that were like none before, after which a stream is taken to repeat nothing (log probabilities). */
+const MOST_MISSES = 8;
 
 /**
  * The facts of the events of one stream, the same as `inspectEvent` gives.
  *
- * Parses an event only when it is not like the one before: a delta of 310 bytes costs about 0.15 µs and no garbage.
- * Streams whose chunks are never alike (log probabilities, several choices) are parsed event by event.
+ * Parses a delta only when it is not like one before, which saves half of the time and all of the garbage; so usage,
+ * ends, errors and whatever is odd are parsed.
  */
 export class EventInspector {
-  #template: ChunkTemplate | null = null;
+  #templates: ChunkTemplate[] = [];
   #misses = 0;
 
   inspect(event: SseEvent): EventFacts {
-    const { bytes, dataStart, dataEnd } = event;
-    if (this.#template?.matches(bytes, dataStart, dataEnd) === true && event.name === null) {
+    if (event.dataStart < 0 || event.name !== null || this.#misses === MOST_MISSES) return inspectEvent(event);
+    if (this.#isKnown(event)) {
       this.#misses = 0;
       return PLAIN_DELTA;
     }
-    const bits = bitsOf(event);
-    if (bits === OUTPUT && dataStart >= 0 && event.name === null && this.#misses < MOST_MISSES) {
-      this.#misses++;
-      this.#template = ChunkTemplate.of(bytes, dataStart, dataEnd);
-    }
-    return COMBINATIONS[bits] as EventFacts;
+    const facts = inspectEvent(event);
+    if (facts === PLAIN_DELTA) this.#learn(event);
+    return facts;
   }
-}
 
-function bitsOf(event: SseEvent): number {
-  return factsOf(event.data()) | (event.name === 'error' ? ERROR : 0);
+  #isKnown(event: SseEvent): boolean {
+    for (const template of this.#templates) {
+      if (template.matches(event.bytes, event.dataStart, event.dataEnd)) return true;
+    }
+    return false;
+  }
+
+  #learn(event: SseEvent): void {
+    this.#misses++;
+    if (this.#templates.length === MOST_TEMPLATES) return;
+    const template = ChunkTemplate.of(event.bytes, event.dataStart, event.dataEnd);
+    if (template !== null) this.#templates.push(template);
+  }
 }
 
 function factsOf(data: string): number {
