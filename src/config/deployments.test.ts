@@ -109,6 +109,12 @@ describe('credentials and addresses', () => {
       { T: 't', AZURE_API_BASE: 'https://r' },
       { key: null, base: 'https://r', version: null },
     ],
+    [
+      'a variable with a line end behind it',
+      'model: openai/x',
+      { OPENAI_API_KEY: 'k\n' },
+      { key: 'k', base: null, version: null },
+    ],
   ])('come from %s', (_, params, env, expected) => {
     const result = deployment(params, env);
     expect(result.disabled).toBeNull();

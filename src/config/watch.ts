@@ -20,7 +20,7 @@ export interface WatchOptions {
 }
 
 export interface ConfigWatch {
-  /** Loads now, changed or not (SIGHUP), and delivers the result as any other. */
+  /** Loads now, changed or not (SIGHUP), and delivers the result like every other one. */
   reload(): Loaded | Invalid;
   /** Nothing is delivered afterwards. */
   stop(): void;

@@ -25,7 +25,7 @@ export type Handler = (request: ServerRequest) => ServerResponse | Promise<Serve
 
 export interface ServerRequest {
   readonly method: string;
-  /** Path as sent, percent-encoding kept, without the query. */
+  /** Path as sent, percent-encoding kept, without the query; `.` and `..` may be resolved. */
   readonly path: string;
   /** Query without the question mark, or ''. */
   readonly query: string;

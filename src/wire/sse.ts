@@ -1,3 +1,5 @@
+import { CR, endOfBlock, LF, LineEnds, orEnd, tailOf } from './sse-lines.ts';
+
 /**
  * One server-sent event inside the buffer it arrived in.
  *
@@ -32,8 +34,6 @@ export interface SseLimits {
 
 const DEFAULT_LIMITS: SseLimits = { maxEventBytes: 16 * 1024 * 1024 };
 
-const LF = 10;
-const CR = 13;
 const SPACE = 32;
 const COLON = 58;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -304,56 +304,4 @@ function joinedData(bytes: Buffer, start: number, end: number): string {
     line = lineEnd + 1;
   }
   return lines.join('\n');
-}
-
-/** How the bytes of an open block end: in a line, after a whole line, or in the CR of a blank line. */
-type Tail = 'in-line' | 'after-lf' | 'after-cr' | 'blank-cr';
-
-function tailOf(pending: Buffer, length: number): Tail {
-  const last = pending[length - 1];
-  if (last === LF) return 'after-lf';
-  if (last !== CR) return 'in-line';
-  const before = pending[length - 2];
-  return before === LF || before === CR ? 'blank-cr' : 'after-cr';
-}
-
-/** One past the first blank line, for bytes that go on after `tail`; -1 when the block does not surely end here. */
-function endOfBlock(bytes: Buffer, tail: Tail): number {
-  if (tail === 'blank-cr') return bytes[0] === LF ? 1 : 0;
-  const lineEnds = new LineEnds(bytes);
-  let line = tail === 'after-cr' && bytes[0] === LF ? 1 : 0;
-  let isLineStart = tail !== 'in-line';
-  while (line < bytes.length) {
-    const lineEnd = lineEnds.next(line);
-    if (lineEnd === bytes.length) return -1;
-    const isCrLf = bytes[lineEnd] === CR && bytes[lineEnd + 1] === LF;
-    const next = isCrLf ? lineEnd + 2 : lineEnd + 1;
-    if (isLineStart && lineEnd === line) return bytes[lineEnd] === CR && next === bytes.length && !isCrLf ? -1 : next;
-    isLineStart = true;
-    line = next;
-  }
-  return -1;
-}
-
-/** Finds line ends in order; remembers the next LF and CR, so that many of one kind cost no search for the other. */
-class LineEnds {
-  readonly #bytes: Buffer;
-  #lf = -1;
-  #cr = -1;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  /** The next CR or LF at or after `from`, or the length; `from` may not go back. */
-  next(from: number): number {
-    const bytes = this.#bytes;
-    if (this.#lf < from) this.#lf = orEnd(bytes.indexOf(LF, from), bytes.length);
-    if (this.#cr < from) this.#cr = orEnd(bytes.indexOf(CR, from), bytes.length);
-    return Math.min(this.#lf, this.#cr);
-  }
-}
-
-function orEnd(index: number, length: number): number {
-  return index < 0 ? length : index;
 }
