@@ -2,34 +2,34 @@ import { deploymentId, groupName, providerId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployment } from '../core/snapshot.ts';
 
-/** The model `demo`, which the simulator in process serves, so that a first request works without any account. */
+/**
+ * The models `demo` and `demo-backup`, which the simulator in process serves, so that a first request works without any
+ * account. The backup ignores the words that make `demo` fail: a fallback to it shows a failover.
+ */
+const DEMOS = ['demo', 'demo-backup'] as const;
+type Demo = (typeof DEMOS)[number];
 
-const DEMO = 'demo';
 // Not the group's name: a request for a deployment's id goes past the group (litellm.md §2.2).
-const DEMO_ID = deploymentId('demo-simulated');
+const idOf = (name: Demo) => deploymentId(`${name}-simulated`);
 
-/** Whether this is the simulator's model. */
-export const isDemo = (deployment: Deployment): boolean => deployment.id === DEMO_ID;
-
-/** Adds the simulator's model unless the file has a usable model of that name. */
+/** Adds the simulator's models, unless the file has a usable `demo` of its own. */
 export function withDemo(
   deployments: readonly Deployment[],
   demo: { readonly baseUrl: string } | null,
 ): readonly Deployment[] {
-  const isServed = deployments.some(
-    ({ group, disabled, id }) => id === DEMO_ID || (group === DEMO && disabled === null),
-  );
+  const isServed = deployments.some(({ group, disabled }) => group === 'demo' && disabled === null);
   if (demo === null || isServed) return deployments;
-  return [...deployments.filter(({ group }) => group !== DEMO), demoDeployment(demo.baseUrl)];
+  const others = deployments.filter(({ group }) => !DEMOS.some((name) => name === group));
+  return [...others, ...DEMOS.map((name) => demoDeployment(name, demo.baseUrl))];
 }
 
-function demoDeployment(baseUrl: string): Deployment {
+function demoDeployment(name: Demo, baseUrl: string): Deployment {
   return {
-    id: DEMO_ID,
-    group: groupName(DEMO),
+    id: idOf(name),
+    group: groupName(name),
     provider: providerId('openai'),
-    model: DEMO,
-    configuredModel: 'openai/demo',
+    model: name,
+    configuredModel: `openai/${name}`,
     upstream: {
       baseUrl: baseUrl.replace(/\/+$/, ''),
       apiKey: new Secret('simulated'),
@@ -59,7 +59,7 @@ function demoDeployment(baseUrl: string): Deployment {
     inputCostPerToken: null,
     outputCostPerToken: null,
     isWildcard: false,
-    info: { id: DEMO_ID, mode: 'chat', simulated: true },
-    publicParams: { model: 'openai/demo' },
+    info: { id: idOf(name), mode: 'chat', simulated: true },
+    publicParams: { model: `openai/${name}` },
   };
 }

@@ -149,6 +149,16 @@ describe('credentials and addresses', () => {
     expect(deployment('model: llama').disabled?.message).toBe('llama names no provider; write it as openai/llama');
     expect(deployment('model: "*"').disabled?.message).toContain('openai/*');
   });
+
+  test('the entry * for the model * serves every provider whose key is set, and says so when none is', () => {
+    const open = 'model_list: [{model_name: "*", litellm_params: {model: "*"}, model_info: {id: all}}]';
+    const found = deploymentsOf(open, { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', AZURE_API_KEY: 'no base' });
+    expect(found.map(({ id, group, model, disabled }) => [id, group, model, disabled])).toEqual([
+      ['all-openai', 'openai/*', '*', null],
+      ['all-anthropic', 'anthropic/*', '*', null],
+    ] as never);
+    expect(deploymentsOf(open, {})[0]?.disabled?.message).toContain('no key of any provider is set');
+  });
 });
 
 describe('the typical file', () => {

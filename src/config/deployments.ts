@@ -25,6 +25,7 @@ export interface ProviderLookup {
     customProvider: string | null,
   ): { readonly provider: Provider; readonly model: string } | null;
   nearest(configuredModel: string): readonly string[];
+  all(): readonly Provider[];
 }
 
 /** Every deployment of `model_list` in the file's order; unusable ones are disabled with their reason, never left out. */
@@ -36,11 +37,35 @@ export function compileDeployments(file: ConfigFile, tree: MapTree, context: Dep
     const path = ['model_list', index];
     const entryTree = member(tree, ...path);
     if (entryTree?.kind !== 'map') continue;
-    for (const deployment of new EntryCompiler(entry, entryTree, path, sources, context).compile()) {
-      deployments.push(unique(deployment, entry, tree, path, seen, context.findings));
+    for (const variant of openEntry(entry, context)) {
+      for (const deployment of new EntryCompiler(variant, entryTree, path, sources, context).compile()) {
+        deployments.push(unique(deployment, variant, tree, path, seen, context.findings));
+      }
     }
   }
   return deployments;
+}
+
+/**
+ * The entry `*` for the model `*` leaves the provider to the request: one entry for each provider whose credential is in the
+ * environment, so that `openai/gpt-4o`, `claude-…` and the like find theirs (litellm.md §1.5). Any other entry is itself.
+ */
+function openEntry(entry: ModelEntry, { providers, environment }: DeploymentContext): readonly ModelEntry[] {
+  const params = entry.litellm_params;
+  if (entry.model_name !== '*' || params?.model !== '*') return [entry];
+  const isSet = (names: readonly string[]) => names.some((name) => variable(environment, name) !== null);
+  const ready = providers
+    .all()
+    .filter(
+      ({ defaults }) =>
+        isSet(defaults.apiKeyVariables) && (defaults.baseUrl !== null || isSet(defaults.baseUrlVariables)),
+    );
+  if (ready.length === 0) return [entry];
+  return ready.map(({ id }) => {
+    const info = entry.model_info;
+    const named = info?.id === undefined ? entry : { ...entry, model_info: { ...info, id: `${info.id}-${id}` } };
+    return { ...named, model_name: `${id}/*`, litellm_params: { ...params, model: `${id}/*` } };
+  });
 }
 
 /** Ids name deployments in headers and metrics: a repeated one in the file is an error, equal entries are told apart by number. */
@@ -217,7 +242,9 @@ class EntryCompiler {
 
   #unknownProvider(): string {
     const model = this.#params.model ?? '';
-    if (model === '*') return 'the model * leaves the provider open; write one entry for each provider, as openai/*';
+    if (model === '*') {
+      return 'the model * leaves the provider open, and no key of any provider is set; set one, or write openai/*';
+    }
     const near = this.#context.providers.nearest(this.#params.custom_llm_provider ?? model);
     const question = near.length === 0 ? '' : ` (did you mean ${near.join(' or ')}?)`;
     return model.includes('/') || this.#params.custom_llm_provider !== undefined

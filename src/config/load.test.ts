@@ -230,11 +230,10 @@ describe('the demo model', () => {
       demo,
     });
     const loaded = valid(result);
-    expect([...loaded.snapshot.groups.keys()] as string[]).toEqual(['demo']);
+    expect([...loaded.snapshot.groups.keys()] as string[]).toEqual(['demo', 'demo-backup']);
     const [deployment] = [...loaded.snapshot.deployments.values()];
     expect(deployment).toMatchObject({ model: 'demo', provider: 'openai', disabled: null });
     expect(deployment?.upstream.baseUrl).toBe('http://127.0.0.1:9/v1');
-    expect(loaded.snapshot.server.demo).toBe(true);
     expect(loaded).toMatchObject({ files: [], findings: [] });
   });
 
@@ -242,7 +241,6 @@ describe('the demo model', () => {
     const text = 'model_list:\n  - model_name: demo\n    litellm_params: {model: openai/x}\n';
     const own = valid(loadText(text, { env: ENV, demo })).snapshot;
     expect(own.groups.get('demo' as never)?.deployments.map(({ model }) => model)).toEqual(['x']);
-    expect(own.server.demo).toBe(false);
     const simulated = valid(loadText(text, { demo })).snapshot;
     expect(simulated.groups.get('demo' as never)?.deployments.map(({ model }) => model)).toEqual(['demo']);
   });

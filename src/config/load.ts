@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { nearest } from '../core/nearest.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { nearestProviders, providerFor } from '../providers/registry.ts';
+import { nearestProviders, PROVIDERS, providerFor } from '../providers/registry.ts';
 import { checkKeys } from './check-keys.ts';
-import { isDemo, withDemo } from './demo.ts';
+import { withDemo } from './demo.ts';
 import { compileDeployments, type ProviderLookup } from './deployments.ts';
 import { type Environment, resolveMap, withFileVariables } from './environment.ts';
 import { type Finding, Findings, foundText } from './findings.ts';
@@ -75,7 +75,7 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
   checkNames(names, spelled.tree, findings);
   const { contextUsesOrdinaryChain } = spelled;
   const routing = compileRouting(file, deployments, { environment, findings, contextUsesOrdinaryChain });
-  const server = { ...compileServer(file, environment, findings), demo: deployments.some(isDemo) };
+  const server = compileServer(file, environment, findings);
   if (findings.hasErrors) return { kind: 'invalid', findings: sorted(findings), files: sources.files };
   return {
     kind: 'loaded',
@@ -89,6 +89,7 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
 const PROVIDER_LOOKUP: ProviderLookup = {
   find: providerFor,
   nearest: (model) => nearestProviders(model.split('/')[0] ?? model),
+  all: () => [...PROVIDERS.values()],
 };
 
 interface Sources {

@@ -39,7 +39,6 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     completionModel: general.completion_model ?? null,
     embeddingModel: general.embedding_model ?? null,
     requireUser: general.enforce_user_param ?? false,
-    demo: false,
   };
 }
 

@@ -196,6 +196,4 @@ export interface ServerSettings {
   readonly completionModel: string | null;
   readonly embeddingModel: string | null;
   readonly requireUser: boolean;
-  /** Whether the in-process `demo` model is served. */
-  readonly demo: boolean;
 }

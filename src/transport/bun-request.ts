@@ -64,9 +64,7 @@ export class BunRequest implements ServerRequest {
   onGone(callback: () => void): void {
     const signal = this.#request.signal;
     const tell = (): void => {
-      if (this.#isFinished) return;
-      this.#isFinished = true;
-      callback();
+      if (!this.#isFinished) callback();
     };
     if (signal.aborted) queueMicrotask(tell);
     else signal.addEventListener('abort', tell, { once: true });

@@ -13,8 +13,9 @@ type ReportError = (error: unknown) => void;
 /**
  * Serves HTTP/1.1 by Bun.serve.
  *
- * What Bun does itself: heads (over its limit: 431), framing (malformed: 400), HEAD, `Expect`, keep-alive, half-sent
- * heads (cut after `idleSeconds`). Known fault: a request pipelined behind an unfinished one ends the connection.
+ * What Bun does itself: heads (over its limit: 431), framing (malformed: 400), HEAD (a stream is not started then),
+ * `Expect`, keep-alive, heads that do not finish (cut after 12 s, later ones of a connection after `idleSeconds`).
+ * Known fault of Bun 1.4.5: a request pipelined behind an unfinished one ends the connection.
  *
  * @param report hears of errors that a handler threw; the client gets a bare 500
  */

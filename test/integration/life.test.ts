@@ -242,6 +242,8 @@ describe('the demo model', () => {
     const events = streamEvents(await (await say('Hello', { stream: true })).text());
     expect(events.at(-1)).toBe('[DONE]');
     expect((await say('fail with 429')).status).toBe(429);
+    const failover = await say('fail with 503', { fallbacks: ['demo-backup'] });
+    expect([failover.status, failover.headers.get('x-litellm-model-group')]).toEqual([200, 'demo-backup']);
     expect((await say('stall')).status).toBe(504);
     expect(await (await say('cut', { stream: true })).text()).not.toContain('[DONE]');
     const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } }];

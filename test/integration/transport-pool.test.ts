@@ -21,6 +21,13 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
       expect([server.connections(), server.requests.length]).toEqual([1, 2]);
     });
 
+    test('serves 3,000 requests in a row on one connection', async () => {
+      const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE));
+      const upstream = client();
+      for (let n = 0; n < 3000; n += 1) expect(await ask(upstream, post(server.url)).ending).toBe('end');
+      expect([server.connections(), server.requests.length]).toEqual([1, 3000]);
+    });
+
     test.each([
       ['bytes after the answer', `${WHOLE}HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged`],
       ['connection: close', WHOLE.replace(': 5', ': 5\r\nconnection: close')],

@@ -114,7 +114,6 @@ export function snapshotOf(
       completionModel: null,
       embeddingModel: null,
       requireUser: false,
-      demo: false,
     },
   };
 }

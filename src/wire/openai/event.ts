@@ -1,6 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import type { SseEvent } from '../sse.ts';
-import { ChunkTemplate } from './chunk-template.ts';
 
 /** What the pass-through path asks about one event of an OpenAI chat or completions stream. */
 export interface EventFacts {
@@ -41,8 +40,6 @@ const COMBINATIONS: readonly EventFacts[] = Array.from({ length: 128 }, (_, bits
   }),
 );
 
-const PLAIN_DELTA = COMBINATIONS[OUTPUT] as EventFacts;
-
 /** Members of a delta that are output; a role alone is none. */
 const OUTPUT_MEMBERS = [
   'content',
@@ -66,47 +63,6 @@ const OUTPUT_MEMBERS = [
 export function inspectEvent(event: SseEvent): EventFacts {
   const bits = factsOf(event.data()) | (event.name === 'error' ? ERROR : 0);
   return COMBINATIONS[bits] as EventFacts;
-}
-
-/** A stream has few kinds of deltas: with and without a role, reasoning and text, one for each choice. */
-const MOST_TEMPLATES = 4;
-/** Deltas in a row that were like none before, after which a stream is taken to repeat nothing (log probabilities). */
-const MOST_MISSES = 8;
-
-/**
- * The facts of the events of one stream, the same as `inspectEvent` gives.
- *
- * Parses a delta only when it is not like one before, which saves half of the time and all of the garbage; so usage,
- * ends, errors and whatever is odd are parsed.
- */
-export class EventInspector {
-  #templates: ChunkTemplate[] = [];
-  #misses = 0;
-
-  inspect(event: SseEvent): EventFacts {
-    if (event.dataStart < 0 || event.name !== null || this.#misses === MOST_MISSES) return inspectEvent(event);
-    if (this.#isKnown(event)) {
-      this.#misses = 0;
-      return PLAIN_DELTA;
-    }
-    const facts = inspectEvent(event);
-    if (facts === PLAIN_DELTA) this.#learn(event);
-    return facts;
-  }
-
-  #isKnown(event: SseEvent): boolean {
-    for (const template of this.#templates) {
-      if (template.matches(event.bytes, event.dataStart, event.dataEnd)) return true;
-    }
-    return false;
-  }
-
-  #learn(event: SseEvent): void {
-    this.#misses++;
-    if (this.#templates.length === MOST_TEMPLATES) return;
-    const template = ChunkTemplate.of(event.bytes, event.dataStart, event.dataEnd);
-    if (template !== null) this.#templates.push(template);
-  }
 }
 
 function factsOf(data: string): number {
