@@ -24,7 +24,6 @@ test('the defaults', () => {
     completionModel: null,
     embeddingModel: null,
     requireUser: false,
-    demo: false,
   });
 });
 

@@ -69,6 +69,7 @@ function begin(isStreaming = true) {
       encoder: openaiEncoder,
       passThrough: true,
       maxResponseBytes: 1000,
+      keepAlive: seconds(15),
     },
     clock,
   ).start(upstream);

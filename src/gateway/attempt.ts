@@ -63,6 +63,8 @@ export interface AttemptPlan {
   readonly encoder: Encoder;
   readonly passThrough: boolean;
   readonly maxResponseBytes: number;
+  /** Silence towards the client that is broken by a comment. */
+  readonly keepAlive: Millis;
 }
 
 type Phase = 'connecting' | 'waiting' | 'reading' | 'relaying' | 'draining' | 'over';
@@ -103,7 +105,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     this.#plan = plan;
     this.#clock = clock;
     this.#lastByte = clock.now();
-    this.#relay = new Relay(plan.encoder, plan.passThrough, this, clock);
+    this.#relay = new Relay(plan.encoder, plan.passThrough, this, clock, plan.keepAlive);
     const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
     this.done = promise;
     this.#settle = resolve;

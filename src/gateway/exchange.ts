@@ -280,6 +280,7 @@ export class Exchange {
         encoder: this.#match.endpoint.encoder,
         passThrough: service.passThrough,
         maxResponseBytes: this.#snapshot.server.maxResponseBytes,
+        keepAlive: this.#snapshot.server.keepAlive,
       },
       clock,
     );
@@ -304,7 +305,11 @@ export class Exchange {
       if (mock.delay > 0) await this.#pause(mock.delay);
     }
     if (text === null || text === undefined) return null;
-    return mockAnswer(text, mock?.toolCalls ?? null, context, this.#match.endpoint.encoder, this.#deps.clock);
+    return mockAnswer(text, mock?.toolCalls ?? null, context, {
+      encoder: this.#match.endpoint.encoder,
+      clock: this.#deps.clock,
+      keepAlive: this.#snapshot.server.keepAlive,
+    });
   }
 
   #context(accepted: Accepted, decision: AttemptDecision, call: ClientCall): CallContext {

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { Failure, ProviderWords } from '../core/outcome.ts';
-import { millis } from '../core/units.ts';
+import { type Millis, millis } from '../core/units.ts';
 import { NO_USAGE } from '../core/usage.ts';
 import type { Encoder } from '../endpoints/endpoint.ts';
 import type { CallContext } from '../providers/provider.ts';
@@ -15,6 +15,13 @@ import { Relay } from './relay.ts';
 const MOCK_USAGE = { ...NO_USAGE, input: 10, output: 20 };
 const STREAM_PIECE = 3;
 const HEAD = new AnswerHead(200, []);
+
+/** What a streamed answer is written with. */
+export interface StreamMeans {
+  readonly encoder: Encoder;
+  readonly clock: Clock;
+  readonly keepAlive: Millis;
+}
 
 /** The failure that a `mock_testing_*` control asks for in this attempt, or null. */
 export function mockFailure(
@@ -63,15 +70,14 @@ export function mockAnswer(
   text: string,
   toolCalls: readonly Json[] | null,
   context: CallContext,
-  encoder: Encoder,
-  clock: Clock,
+  means: StreamMeans,
 ): AttemptEnd {
   const failure = mockTextFailure(text);
   if (failure !== null) return { kind: 'failed', outcome: failure };
   const chat = mockCompletion(text, toolCalls, context);
   if (!context.isStreaming)
     return { kind: 'reply', reply: { kind: 'chat', chat, usage: MOCK_USAGE, finish: 'normal' }, head: HEAD };
-  return mockStream(chat, text, context, encoder, clock);
+  return mockStream(chat, text, context, means);
 }
 
 function mockCompletion(text: string, toolCalls: readonly Json[] | null, context: CallContext): ChatCompletion {
@@ -111,8 +117,7 @@ function mockStream(
   chat: ChatCompletion,
   text: string,
   context: CallContext,
-  encoder: Encoder,
-  clock: Clock,
+  { encoder, clock, keepAlive }: StreamMeans,
 ): AttemptEnd {
   const { promise, resolve } = Promise.withResolvers<StreamEnd>();
   const relay = new Relay(
@@ -120,6 +125,7 @@ function mockStream(
     false,
     { onCommit() {}, onBacklog() {}, onDrained() {}, onProtocolEnd: (failure) => resolve({ failure }) },
     clock,
+    keepAlive,
   );
   relay.meaningful();
   relay.usage(MOCK_USAGE);

@@ -1,15 +1,12 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Failure } from '../core/outcome.ts';
-import { type Millis, millis, minus, plus } from '../core/units.ts';
+import { type Millis, minus, plus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { Encoder } from '../endpoints/endpoint.ts';
 import type { StreamSink } from '../providers/provider.ts';
 import type { ClientStream } from '../transport/server.ts';
 import type { ChatChunk } from '../wire/openai/chat.ts';
 import type { SseEvent } from '../wire/sse.ts';
-
-/** Silence towards the client after which a comment keeps proxies and clients from hanging up (transport.md §4.3). */
-const KEEP_ALIVE_AFTER = millis(15_000);
 
 /** Bytes held for a client that is not attached yet before the upstream has to wait. */
 const HELD_LIMIT = 256 * 1024;
@@ -45,6 +42,8 @@ export class Relay implements StreamSink {
   readonly #passThrough: boolean;
   readonly #listener: RelayListener;
   readonly #clock: Clock;
+  /** Silence towards the client after which a comment keeps proxies and clients from hanging up. */
+  readonly #patience: Millis;
   #state: 'held' | 'committed' | 'ended' = 'held';
   #stream: ClientStream | null = null;
   #held: Uint8Array[] = [];
@@ -63,11 +62,12 @@ export class Relay implements StreamSink {
   #lastWrite: Millis;
   #keepAlive: Timer | null = null;
 
-  constructor(encoder: Encoder, passThrough: boolean, listener: RelayListener, clock: Clock) {
+  constructor(encoder: Encoder, passThrough: boolean, listener: RelayListener, clock: Clock, keepAlive: Millis) {
     this.#encoder = encoder;
     this.#passThrough = passThrough;
     this.#listener = listener;
     this.#clock = clock;
+    this.#patience = keepAlive;
     this.#lastWrite = clock.now();
   }
 
@@ -234,11 +234,11 @@ export class Relay implements StreamSink {
   }
 
   #watchSilence(): void {
-    const due = plus(this.#lastWrite, KEEP_ALIVE_AFTER);
+    const due = plus(this.#lastWrite, this.#patience);
     const wait = minus(due, this.#clock.now());
-    this.#keepAlive = this.#clock.after(wait > 0 ? wait : KEEP_ALIVE_AFTER, () => {
+    this.#keepAlive = this.#clock.after(wait > 0 ? wait : this.#patience, () => {
       if (this.#state !== 'committed') return;
-      const silent = minus(this.#clock.now(), this.#lastWrite) >= KEEP_ALIVE_AFTER;
+      const silent = minus(this.#clock.now(), this.#lastWrite) >= this.#patience;
       if (silent && !this.#isBlocked) this.#write(this.#encoder.keepAlive);
       this.#watchSilence();
     });

@@ -64,7 +64,9 @@ describe('an edit of the configuration', () => {
       body: JSON.stringify({ model: 'before', stream: true, messages: [{ role: 'user', content: 'Hello' }] }),
       signal: abort.signal,
     });
-    expect(open.status).toBe(200);
+    // The reader is kept: a body that nobody holds may be collected, which would end the stream.
+    const reader = open.body?.getReader();
+    expect((await reader?.read())?.value?.length).toBeGreaterThan(0);
     writeFileSync(`${gateway.configPath}.new`, config('after'));
     renameSync(`${gateway.configPath}.new`, gateway.configPath);
     await gateway.until('configuration swapped');
@@ -73,6 +75,7 @@ describe('an edit of the configuration', () => {
     // The stream is still there: leaving it is what ends it upstream.
     expect(simulator.requests.at(-1)?.ending).toBe('pending');
     abort.abort();
+    reader?.read().catch(() => {});
     await simulator.until((requests) => requests.at(-1)?.ending === 'client-closed');
     await gateway.stop();
     await simulator.reset();
