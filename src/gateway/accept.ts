@@ -1,0 +1,93 @@
+import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { memberOf } from '../endpoints/check.ts';
+import type { EndpointMatch } from '../endpoints/registry.ts';
+import type { ClientCall } from '../providers/provider.ts';
+import type { ServerRequest } from '../transport/server.ts';
+import { type JsonBody, scanObject } from '../wire/json-splice.ts';
+import { authenticate } from './authenticate.ts';
+import { type Controls, readControls } from './controls.ts';
+import { edited } from './edited.ts';
+import type { GatewayPorts, Lease, Principal } from './ports.ts';
+import { bodyFault, jsonFault } from './refusals.ts';
+
+/** What the client asked for, once everything about it is known to be sound. */
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly principal: Principal;
+  readonly call: ClientCall;
+  readonly controls: Controls;
+  readonly model: string;
+  readonly lease: Lease;
+}
+
+/** Why it is not, with the model it named as far as reading got. */
+export interface NotAccepted {
+  readonly kind: 'not-accepted';
+  readonly error: GatewayError;
+  readonly model: string;
+}
+
+/**
+ * Everything before the router: who asks, the body found sound, the gateway's own words taken out of it, admission.
+ *
+ * A body is read only for a caller we know.
+ */
+export async function accept(
+  request: ServerRequest,
+  match: EndpointMatch,
+  snapshot: Snapshot,
+  ports: Pick<GatewayPorts, 'keys' | 'admission'>,
+): Promise<Accepted | NotAccepted> {
+  const principal = await authenticate(request, snapshot, ports.keys);
+  if (principal.kind !== 'master') return refused(principal);
+
+  const bytes = await request.readBody();
+  if (!(bytes instanceof Uint8Array)) return refused(bodyFault(bytes, snapshot.server.maxRequestBytes));
+  const body = scanObject(bytes);
+  if (body.kind === 'fault') return refused(jsonFault(body, bytes));
+
+  const controls = readControls(request, body, snapshot.server.allowClientCredentials);
+  if ('kind' in controls) return refused(controls);
+  const model = requestedModel(body, match, snapshot);
+  if (typeof model !== 'string') return refused(model);
+  const wrong = match.endpoint.check(body) ?? missingUser(controls, snapshot);
+  if (wrong !== null) return refused(wrong, model);
+
+  const lease = await ports.admission.admit({ principal, model, bodyBytes: bytes.length });
+  if ('kind' in lease) return refused(lease, model);
+  return { kind: 'accepted', principal, controls, model, lease, call: clientCall(body, controls, match, snapshot) };
+}
+
+function refused(error: GatewayError, model = ''): NotAccepted {
+  return { kind: 'not-accepted', error, model };
+}
+
+/** The operator's forced model, else the path's, else the body's (litellm.md §2.1). */
+function requestedModel(body: JsonBody, match: EndpointMatch, snapshot: Snapshot): string | GatewayError {
+  const { completionModel, embeddingModel } = snapshot.server;
+  const forced = match.endpoint.dialect === 'openai-embeddings' ? embeddingModel : completionModel;
+  const model = forced ?? match.pathModel ?? (body.has('model') ? memberOf(body, 'model') : undefined);
+  if (typeof model === 'string' && model !== '') return model;
+  const message = "The request has no 'model'. Name one of those that GET /v1/models lists.";
+  return gatewayError('invalid-parameter', message, { param: 'model' });
+}
+
+function missingUser(controls: Controls, snapshot: Snapshot): GatewayError | null {
+  if (!snapshot.server.requireUser || controls.user !== null) return null;
+  const message = 'BadRequest please pass param=user in request. general_settings.enforce_user_param is on.';
+  return gatewayError('missing-user', message, { param: 'user' });
+}
+
+function clientCall(body: JsonBody, controls: Controls, match: EndpointMatch, snapshot: Snapshot): ClientCall {
+  const isStreaming = body.has('stream') && memberOf(body, 'stream') === true;
+  const options = isStreaming && body.has('stream_options') ? memberOf(body, 'stream_options') : null;
+  const asked =
+    typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true;
+  return {
+    dialect: match.endpoint.dialect,
+    body: edited(body, controls.removals),
+    isStreaming,
+    wantsUsage: asked || snapshot.server.streamUsage === 'always',
+  };
+}

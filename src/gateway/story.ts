@@ -1,0 +1,143 @@
+import type { Clock } from '../core/clock.ts';
+import type { RequestId } from '../core/ids.ts';
+import type { LedgerEntry, RequestEnd } from '../core/ledger-entry.ts';
+import { describe, type Outcome } from '../core/outcome.ts';
+import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
+import type { Usage } from '../core/usage.ts';
+import { PROVIDERS } from '../providers/registry.ts';
+import type { Attempt, Decision, Route } from '../router/route.ts';
+import type { Accepted } from './accept.ts';
+import type { AnswerFacts } from './headers.ts';
+
+export type AttemptDecision = Extract<Decision, { kind: 'attempt' }>;
+
+/** Names of one request: ours, the client's label, and what `x-request-id` says. */
+export interface RequestNames {
+  readonly requestId: RequestId;
+  readonly callId: string;
+  readonly echoedId: string;
+}
+
+/**
+ * What has happened to one request so far: the source of its headers and of its ledger entry.
+ *
+ * Only remembers; the exchange decides.
+ */
+export class Story {
+  readonly names: RequestNames;
+  readonly startedAt: Millis;
+  readonly attempts: Attempt[] = [];
+  /** The model name that the client sent, as far as reading got. */
+  model = '';
+  accepted: Accepted | null = null;
+  route: Route | null = null;
+  /** The latest decision to try a deployment. */
+  decision: AttemptDecision | null = null;
+  dropped: readonly string[] = [];
+  /** From arrival to the first byte for the client. */
+  firstByte: Millis | null = null;
+  readonly #startedWall: EpochMillis;
+  readonly #clock: Clock;
+  readonly #endpoint: string;
+  /** Start of the attempt that runs, whose time is not ours. */
+  #attemptStart: Millis | null = null;
+
+  constructor(names: RequestNames, endpoint: string, clock: Clock) {
+    this.names = names;
+    this.#endpoint = endpoint;
+    this.#clock = clock;
+    this.startedAt = clock.now();
+    this.#startedWall = clock.wall();
+  }
+
+  /** Unix seconds of the arrival. */
+  get created(): number {
+    return Math.floor(this.#startedWall / 1000);
+  }
+
+  /** An attempt starts. @returns when */
+  begin(): Millis {
+    const now = this.#clock.now();
+    this.#attemptStart = now;
+    return now;
+  }
+
+  /** The attempt is over. @returns when */
+  end({ deployment, group, delay }: AttemptDecision, outcome: Outcome, startedAt: Millis): Millis {
+    const endedAt = this.#clock.now();
+    this.attempts.push({ deployment, group, outcome, startedAt, endedAt, delay });
+    this.#attemptStart = null;
+    return endedAt;
+  }
+
+  /** The first byte leaves for the client. */
+  answerBegins(): void {
+    this.firstByte = minus(this.#clock.now(), this.startedAt);
+  }
+
+  facts(): AnswerFacts {
+    const { decision, route, names } = this;
+    const duration = minus(this.#clock.now(), this.startedAt);
+    return {
+      callId: names.callId,
+      echoedId: names.echoedId,
+      modelId: decision?.deployment.id ?? null,
+      modelGroup: decision?.group ?? null,
+      apiBase: decision === null ? null : apiBase(decision),
+      provider: decision?.deployment.provider ?? null,
+      retries: decision?.retries ?? 0,
+      maxRetries: route?.request.controls.numRetries ?? route?.settings.numRetries ?? null,
+      fallbacks: decision?.fallbacks ?? 0,
+      timeout: decision?.limits.firstByte ?? null,
+      duration,
+      overhead: this.#overhead(duration),
+      dropped: this.dropped,
+    };
+  }
+
+  entry(end: RequestEnd, status: number, usage: Usage | null): LedgerEntry {
+    const { accepted, names } = this;
+    const decision = end === 'failure' ? null : this.decision;
+    const duration = minus(this.#clock.now(), this.startedAt);
+    return {
+      requestId: names.requestId,
+      callId: names.callId,
+      principal: accepted?.principal.kind ?? 'unknown',
+      endpoint: this.#endpoint,
+      requestedModel: this.model,
+      group: decision?.group ?? null,
+      deployment: decision?.deployment.id ?? null,
+      provider: decision?.deployment.provider ?? null,
+      model: decision?.model ?? null,
+      isStreaming: accepted?.call.isStreaming ?? false,
+      end,
+      status,
+      usage,
+      startedAt: this.#startedWall,
+      duration,
+      overhead: this.#overhead(duration),
+      firstByte: this.firstByte,
+      attempts: this.attempts.map((attempt) => ({
+        deployment: attempt.deployment.id,
+        group: attempt.group,
+        outcome: describe(attempt.outcome),
+        delay: attempt.delay,
+        duration: minus(attempt.endedAt, attempt.startedAt),
+      })),
+      user: accepted?.controls.user ?? null,
+      tags: accepted?.controls.tags ?? [],
+    };
+  }
+
+  /** What of the time so far was neither a provider's nor a sleep. */
+  #overhead(duration: Millis): Millis {
+    let elsewhere = this.#attemptStart === null ? 0 : this.startedAt + duration - this.#attemptStart;
+    for (const attempt of this.attempts) elsewhere += attempt.endedAt - attempt.startedAt + attempt.delay;
+    return millis(Math.max(0, duration - elsewhere));
+  }
+}
+
+function apiBase({ deployment }: AttemptDecision): string | null {
+  const base = deployment.upstream.baseUrl ?? PROVIDERS.get(deployment.provider)?.defaults.baseUrl ?? null;
+  return base?.split('?', 1)[0] ?? null;
+}
