@@ -210,6 +210,12 @@ describe('starting', () => {
     });
   }
 
+  test('by the launcher for systems without a shell is the same', async () => {
+    const child = Bun.spawn(['node', `${launcher}.mjs`, '--version'], { stdout: 'pipe' });
+    expect(await new Response(child.stdout).text()).toBe('tollgate 0.1.0\n');
+    expect(await child.exited).toBe(0);
+  });
+
   test('--health and --test ask a running gateway', async () => {
     const gateway = await startGateway(config('m'), env);
     const asked = { env: { LITELLM_MASTER_KEY: MASTER_KEY } };
