@@ -5,6 +5,7 @@ import { masterKeyAuthenticator } from '../../src/gateway/authenticate.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewayPorts } from '../../src/gateway/ports.ts';
 import { Slots } from '../../src/gateway/slots.ts';
+import { UsageRefusals } from '../../src/gateway/usage-refusals.ts';
 import { HealthTable } from '../../src/router/health.ts';
 import { LoadTable } from '../../src/router/load.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -158,6 +159,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
     },
     log: { retryDelay() {}, internalError: ({ error }) => console.error(error) },
     meters: metrics,
+    tokens: { count: () => Promise.resolve(null) },
     random: Math.random,
     hexId: () => crypto.randomUUID().replaceAll('-', ''),
   };
@@ -169,6 +171,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
     health: new HealthTable(),
     load: new LoadTable(),
     slots: new Slots(systemClock),
+    usageRefusals: new UsageRefusals(),
   };
   const made = new Gateway({
     ...graph,

@@ -9,12 +9,15 @@ import { masterKeyAuthenticator } from '../gateway/authenticate.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
 import { Slots } from '../gateway/slots.ts';
+import { UsageRefusals } from '../gateway/usage-refusals.ts';
 import { HealthTable } from '../router/health.ts';
 import { LoadTable } from '../router/load.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/metrics.ts';
 import { logRequest } from '../telemetry/request-log.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { startWorker } from '../tokens/start-worker.ts';
+import { WorkerTokenCounter } from '../tokens/worker-counter.ts';
 import { serve as listen } from '../transport/bun-server.ts';
 import type { GatewayServer } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
@@ -139,6 +142,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const health = new HealthTable();
   const loads = new LoadTable();
   const slots = new Slots(systemClock);
+  const usageRefusals = new UsageRefusals();
   const registry = new MetricsRegistry();
   const metrics = new RequestMetrics(registry, (model) => isKnownName(snapshot, model));
   const reload = new ReloadState(registry);
@@ -170,6 +174,11 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
       internalError: ({ callId, error }) => log.error('internal error', { call_id: callId, error }),
     },
     meters: metrics,
+    tokens: new WorkerTokenCounter({
+      clock: systemClock,
+      start: (events) => startWorker(events),
+      onLost: (reason) => log.error('the token counter failed; prompts go on unchecked for a while', { reason }),
+    }),
     random: Math.random,
     hexId: () => randomUUID().replaceAll('-', ''),
   } satisfies GatewayPorts;
@@ -185,6 +194,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     health,
     load: loads,
     slots,
+    usageRefusals,
     rootPath: (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, ''),
     pages: statusPages({
       current,
@@ -226,6 +236,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     snapshot = { ...next.snapshot, version: snapshot.version + 1 };
     health.prune(snapshot.deployments.keys());
     loads.prune(snapshot.deployments.keys());
+    usageRefusals.prune(snapshot.deployments.keys());
     log.info('configuration swapped', { version: snapshot.version, fingerprint: snapshot.fingerprint });
     logFindings(log, next);
   };

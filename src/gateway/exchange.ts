@@ -5,7 +5,7 @@ import { requestId } from '../core/ids.ts';
 import type { RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Failure, type Outcome, verdict } from '../core/outcome.ts';
 import type { Deployment, Snapshot } from '../core/snapshot.ts';
-import { type Millis, minus } from '../core/units.ts';
+import { type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { Service } from '../endpoints/endpoint.ts';
 import type { EndpointMatch } from '../endpoints/registry.ts';
@@ -14,7 +14,7 @@ import { providerFor } from '../providers/registry.ts';
 import { decide } from '../router/decide.ts';
 import type { HealthTable } from '../router/health.ts';
 import type { LoadTable } from '../router/load.ts';
-import { type Attempt as AttemptTry, type Decision, groupSizeOf, planRoute, type Route } from '../router/route.ts';
+import { type Attempt as AttemptTry, type Decision, groupSizeOf, type Route } from '../router/route.ts';
 import type { ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
 import type { Upstream } from '../transport/upstream.ts';
 import type { ChatCompletion } from '../wire/openai/chat.ts';
@@ -24,14 +24,13 @@ import { compressed } from './compress.ts';
 import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
 import { addCors, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
+import { planCounted } from './plan.ts';
 import type { GatewayPorts } from './ports.ts';
 import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
 import { routeError } from './refusals.ts';
-import type { Slots } from './slots.ts';
+import type { Slot, Slots, Ticket } from './slots.ts';
 import { type AttemptDecision, Story } from './story.ts';
-
-/** Bytes of a prompt for one token, for pre-call checks; English text has about four. */
-const BYTES_PER_TOKEN = 4;
+import type { UsageRefusals } from './usage-refusals.ts';
 
 /** What all exchanges share. */
 export interface ExchangeDependencies {
@@ -41,6 +40,7 @@ export interface ExchangeDependencies {
   readonly health: HealthTable;
   readonly load: LoadTable;
   readonly slots: Slots;
+  readonly usageRefusals: UsageRefusals;
 }
 
 /**
@@ -79,8 +79,16 @@ export class Exchange {
     this.#story = new Story(names, match.endpoint.id, deps.clock);
   }
 
-  /** Runs the exchange; the promise settles with the answer, while a stream goes on afterwards. */
+  /** Runs the exchange; the promise settles with the answer, while a stream goes on afterwards. Never rejects. */
   async run(): Promise<ServerResponse> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      return this.#crashed(error);
+    }
+  }
+
+  async #run(): Promise<ServerResponse> {
     const accepted = await accept(this.#request, this.#match, this.#snapshot, this.#deps.ports);
     const story = this.#story;
     story.model = accepted.model;
@@ -88,7 +96,8 @@ export class Exchange {
     story.accepted = accepted;
     this.#request.onGone(() => this.#clientGone());
 
-    const route = planRoute(this.#snapshot, this.#routeRequest(accepted), inferProvider);
+    const planned = this.#plan(accepted);
+    const route = planned instanceof Promise ? await planned : planned;
     if (route.kind !== 'route') return this.#refuse(routeError(route, this.#match.endpoint.callType));
     story.route = route;
 
@@ -100,36 +109,49 @@ export class Exchange {
       if (decision.delay > 0) await this.#sleep(decision);
       if (this.#isGone) return this.#gone();
 
-      const startedAt = story.begin();
       const end = await this.#attempt(accepted, decision);
       if ('message' in end) return this.#refuse(end);
-      if (end.kind === 'stream') return this.#streaming(end, decision, startedAt);
+      if (end.kind === 'stream') return this.#streaming(end, decision);
       const outcome =
         end.kind === 'failed' ? this.#withTotalLimit(end.outcome) : this.#replyOutcome(route, decision, end);
       const usage = end.kind === 'reply' ? end.reply.usage : null;
-      this.#noteAttempt(decision, outcome, startedAt, usage);
+      this.#noteAttempt(decision, outcome, usage);
       if (end.kind === 'reply' && outcome.kind === 'success') return this.#answer(end, accepted);
       if (outcome.kind === 'client-gone' || this.#isGone) return this.#gone();
     }
   }
 
-  #routeRequest({ call, controls, model }: Accepted) {
-    const estimate = this.#snapshot.routing.preCallChecks ? Math.ceil(call.body.bytes.length / BYTES_PER_TOKEN) : null;
-    return {
+  #plan({ call, controls, model }: Accepted) {
+    const request = {
       model,
       isStreaming: call.isStreaming,
-      promptTokens: estimate,
+      promptTokens: null,
       tags: controls.tags,
       controls: controls.routing,
       startedAt: this.#story.startedAt,
     };
+    return planCounted({ snapshot: this.#snapshot, request, call, inferProvider }, this.#deps.ports.tokens);
   }
 
   // One attempt.
 
   async #attempt(accepted: Accepted, decision: AttemptDecision): Promise<AttemptEnd | GatewayError> {
+    const end = await this.#try(accepted, decision);
+    if ('message' in end || end.kind !== 'failed') return end;
+    // The client did not ask for what was refused: the same deployment gets the request without it.
+    if (!this.#deps.usageRefusals.learn(decision.deployment.id, accepted.call, end.outcome)) return end;
+    this.#noteAttempt(decision, end.outcome);
+    return this.#try(accepted, { ...decision, delay: millis(0) });
+  }
+
+  async #try(accepted: Accepted, decision: AttemptDecision): Promise<AttemptEnd | GatewayError> {
+    this.#story.begin();
     const target = { accepted, decision, match: this.#match, snapshot: this.#snapshot };
-    const context = callContext(target, this.#request, this.#story, this.#deps.ports.hexId());
+    const mayAsk = this.#deps.usageRefusals.mayAsk(decision.deployment.id);
+    const context = callContext(target, this.#request, this.#story, {
+      id: this.#deps.ports.hexId(),
+      mayAskUsage: mayAsk,
+    });
     const mock = await this.#mocked(accepted, decision, context);
     if (mock !== null) return mock;
     const prepared = prepare(target, context);
@@ -143,12 +165,12 @@ export class Exchange {
     const { slots, clock, upstream, load, health } = this.#deps;
     const { deployment, limits } = decision;
     const taken = slots.take(deployment, this.#snapshot.routing, minus(limits.deadline, clock.now()));
-    const slot = taken instanceof Promise ? await taken : taken;
-    if (slot === null) return { kind: 'failed', outcome: { kind: 'timeout', phase: 'total', limit: limits.deadline } };
+    const slot = taken.kind === 'slot' ? taken : await this.#queued(taken);
     if (this.#isGone) {
-      slot.release();
+      slot?.release();
       return { kind: 'failed', outcome: { kind: 'client-gone' } };
     }
+    if (slot === null) return { kind: 'failed', outcome: { kind: 'timeout', phase: 'total', limit: limits.deadline } };
     health.begin(deployment, clock.now());
     load.begin(deployment.id, clock.now());
     const attempt = new Attempt(
@@ -162,6 +184,7 @@ export class Exchange {
         passThrough: service.passThrough,
         maxResponseBytes: this.#snapshot.server.maxResponseBytes,
         keepAlive: this.#snapshot.server.keepAlive,
+        report: (error) => this.#report(error),
       },
       clock,
     );
@@ -170,6 +193,13 @@ export class Exchange {
     if (end.kind === 'stream') void end.whole.then(() => slot.release());
     else slot.release();
     return end;
+  }
+
+  /** Waits for a place, but not for a client that left. */
+  #queued(ticket: Ticket): Promise<Slot | null> {
+    if (this.#isGone) ticket.leave();
+    this.#wake = () => ticket.leave();
+    return ticket.slot;
   }
 
   async #mocked(accepted: Accepted, decision: AttemptDecision, context: CallContext): Promise<AttemptEnd | null> {
@@ -194,11 +224,11 @@ export class Exchange {
   }
 
   /** Health, load, metrics and the list of attempts hear of an attempt's end here and nowhere else. */
-  #noteAttempt(decision: AttemptDecision, outcome: Outcome, startedAt: Millis, usage: Usage | null = null): void {
+  #noteAttempt(decision: AttemptDecision, outcome: Outcome, usage: Usage | null = null): void {
     const { health, load, ports } = this.#deps;
     const { deployment, group } = decision;
     const { accepted, route, firstByte } = this.#story;
-    const endedAt = this.#story.end(decision, outcome, startedAt);
+    const { startedAt, endedAt } = this.#story.end(decision, outcome);
     const duration = minus(endedAt, startedAt);
     // Mocked attempts called nobody.
     if (this.#current === null) return;
@@ -269,11 +299,7 @@ export class Exchange {
     return this.#match.endpoint.encoder.reply(parseChat(body));
   }
 
-  #streaming(
-    end: Extract<AttemptEnd, { kind: 'stream' }>,
-    decision: AttemptDecision,
-    startedAt: Millis,
-  ): ServerResponse {
+  #streaming(end: Extract<AttemptEnd, { kind: 'stream' }>, decision: AttemptDecision): ServerResponse {
     this.#story.answerBegins();
     const headers = answerHeaders(this.#story.facts(), 'text/event-stream; charset=utf-8');
     headers.push(['cache-control', 'no-cache, no-transform'], ['x-accel-buffering', 'no']);
@@ -285,7 +311,7 @@ export class Exchange {
     void end.whole.then(({ failure }) => {
       const outcome: Outcome = failure === null ? { kind: 'success' } : this.#withTotalLimit(failure);
       const usage = end.relay.latestUsage;
-      this.#noteAttempt(decision, outcome, startedAt, usage);
+      this.#noteAttempt(decision, outcome, usage);
       if (outcome.kind === 'success') end.relay.finish(null);
       else if (outcome.kind !== 'client-gone') end.relay.finish(this.#errorEvent(outcome, decision.deployment));
       this.#settle(streamEnd(outcome), 200, usage);
@@ -319,6 +345,26 @@ export class Exchange {
     addCors(headers, this.#request, this.#snapshot);
     this.#settle('failure', status, null);
     return whole(status, headers, this.#match.endpoint.encoder.error(error, status));
+  }
+
+  /** A fault of ours: the client gets the envelope that it can read, and the books are closed all the same. */
+  #crashed(error: unknown): ServerResponse {
+    this.#report(error);
+    this.#current?.abandon();
+    const decision = this.#story.decision;
+    if (this.#current !== null && decision !== null) this.#noteAttempt(decision, { kind: 'client-gone' });
+    const failure = gatewayError('internal', 'The gateway failed on this request. Its log has the details.');
+    this.#settle('failure', 500, null);
+    const headers: HeaderPair[] = [
+      ['content-type', 'application/json'],
+      ['x-request-id', this.#story.names.echoedId],
+      ['x-litellm-call-id', this.#story.names.callId],
+    ];
+    return whole(500, headers, this.#match.endpoint.encoder.error(failure, 500));
+  }
+
+  #report(error: unknown): void {
+    this.#deps.ports.log.internalError({ callId: this.#story.names.callId, error });
   }
 
   /** Nobody is left to read it: nginx's 499 for the record. */

@@ -7,6 +7,7 @@ import { PROVIDERS } from '../providers/registry.ts';
 import type { ServerRequest } from '../transport/server.ts';
 import type { Accepted } from './accept.ts';
 import { withCredentials } from './client-credentials.ts';
+import type { Controls } from './controls.ts';
 import { edited } from './edited.ts';
 import { forwardedHeaders } from './headers.ts';
 import { refusalError } from './refusals.ts';
@@ -28,28 +29,46 @@ export interface Prepared {
   readonly context: CallContext;
 }
 
-/** What a pure translator is told about this attempt. @param id 32 fresh hexadecimal characters */
+/** What the exchange knows that the target does not. */
+interface CallFacts {
+  /** 32 fresh hexadecimal characters. */
+  readonly id: string;
+  /** False for a deployment that is known to refuse the question. */
+  readonly mayAskUsage: boolean;
+}
+
+/** What a pure translator is told about this attempt. */
 export function callContext(
   { accepted, decision, snapshot }: Target,
   request: ServerRequest,
   story: Story,
-  id: string,
+  { id, mayAskUsage }: CallFacts,
 ): CallContext {
   const { server } = snapshot;
   const { call, controls, model } = accepted;
   return {
-    deployment: withCredentials(decision.deployment, controls.credentials),
+    deployment: withParameters(withCredentials(decision.deployment, controls.credentials), controls),
     model: decision.model,
     requestedModel: model,
     id,
     created: story.created,
     isStreaming: call.isStreaming,
     wantsUsage: call.wantsUsage,
-    askUsage: server.streamUsage !== 'never',
+    askUsage: mayAskUsage && server.streamUsage !== 'never',
     dropParams: controls.dropParams ?? decision.deployment.dropParams ?? server.dropParams,
     modifyParams: server.modifyParams,
     forwardedHeaders: forwardedHeaders(request, snapshot, story.attempts.length === 0),
     answer: null,
+  };
+}
+
+/** `additional_drop_params` and `allowed_openai_params` of the client join the operator's (litellm.md §2.9). */
+function withParameters(deployment: Deployment, { additionalDropParams, allowedParams }: Controls): Deployment {
+  if (additionalDropParams.length === 0 && allowedParams.length === 0) return deployment;
+  return {
+    ...deployment,
+    additionalDropParams: [...deployment.additionalDropParams, ...additionalDropParams],
+    allowedParams: [...deployment.allowedParams, ...allowedParams],
   };
 }
 

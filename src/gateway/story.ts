@@ -55,19 +55,18 @@ export class Story {
     return Math.floor(this.#startedWall / 1000);
   }
 
-  /** An attempt starts. @returns when */
-  begin(): Millis {
-    const now = this.#clock.now();
-    this.#attemptStart = now;
-    return now;
+  /** An attempt starts. */
+  begin(): void {
+    this.#attemptStart = this.#clock.now();
   }
 
-  /** The attempt is over. @returns when */
-  end({ deployment, group, delay }: AttemptDecision, outcome: Outcome, startedAt: Millis): Millis {
+  /** The attempt that was begun is over. */
+  end({ deployment, group, delay }: AttemptDecision, outcome: Outcome): Attempt {
     const endedAt = this.#clock.now();
-    this.attempts.push({ deployment, group, outcome, startedAt, endedAt, delay });
+    const attempt = { deployment, group, outcome, startedAt: this.#attemptStart ?? endedAt, endedAt, delay };
+    this.attempts.push(attempt);
     this.#attemptStart = null;
-    return endedAt;
+    return attempt;
   }
 
   /** The first byte leaves for the client. */

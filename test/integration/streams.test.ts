@@ -11,6 +11,8 @@ beforeAll(async () => {
   gateway = await startGateway(`model_list:
   - model_name: fast
     litellm_params: {model: openai/fast, api_key: sk-upstream, api_base: "${simulator.url}/v1", max_parallel_requests: 2}
+  - model_name: shy
+    litellm_params: {model: openai/shy, api_key: sk-upstream, api_base: "${simulator.url}/v1"}
   - model_name: claude
     litellm_params: {model: anthropic/claude-3-5-sonnet-20241022, api_key: sk-upstream, api_base: "${simulator.url}"}
 router_settings: {num_retries: 0, timeout: 30}
@@ -102,6 +104,37 @@ describe('usage in streams', () => {
       expect(usage?.usage?.total_tokens).toBeGreaterThan(0);
     });
   }
+});
+
+describe('a deployment that refuses to be asked for usage', () => {
+  test('gets the request without the question, at once, and is not asked again', async () => {
+    simulator.inject(
+      {
+        kind: 'status',
+        error: 'invalid-request',
+        status: 400,
+        message: 'Unrecognized request argument supplied: stream_options',
+        param: null,
+        retryAfter: null,
+        headers: [],
+        body: null,
+      },
+      { times: 1 },
+    );
+    const response = await gateway.chat({ model: 'shy', stream: true });
+    expect([response.status, streamEvents(await response.text()).at(-1)]).toEqual([200, '[DONE]']);
+    await (await gateway.chat({ model: 'shy', stream: true })).text();
+    const asked = simulator.requests.map(
+      ({ json }) => (json as { stream_options?: object }).stream_options !== undefined,
+    );
+    expect(asked).toEqual([true, false, false]);
+  });
+
+  test('is believed when the client itself asked', async () => {
+    simulator.inject('400', { times: 1 });
+    const response = await gateway.chat({ model: 'fast', stream: true, stream_options: { include_usage: true } });
+    expect([response.status, simulator.requests.length]).toEqual([400, 1]);
+  });
 });
 
 describe('a stream', () => {
