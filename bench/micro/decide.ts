@@ -6,20 +6,10 @@ import { millis } from '../../src/core/units.ts';
 import { decide } from '../../src/router/decide.ts';
 import { HealthTable } from '../../src/router/health.ts';
 import { LoadTable } from '../../src/router/load.ts';
-import { type Attempt, planRoute, type Route, type RoutingControls } from '../../src/router/route.ts';
+import { type Attempt, NO_CONTROLS, planRoute, type Route, type RoutingControls } from '../../src/router/route.ts';
 import { compare, printMachine } from './compare.ts';
 
 const FAILED: Outcome = { kind: 'connect-failed', code: 'ECONNREFUSED' };
-const NO_CONTROLS: RoutingControls = {
-  fallbacks: null,
-  contextWindowFallbacks: null,
-  contentPolicyFallbacks: null,
-  disableFallbacks: false,
-  numRetries: null,
-  timeout: null,
-  streamTimeout: null,
-  totalTimeout: null,
-};
 const CLIENT_FALLBACKS: RoutingControls = { ...NO_CONTROLS, fallbacks: [{ model: 'secondary', overrides: null }] };
 const health = new HealthTable();
 const load = new LoadTable();

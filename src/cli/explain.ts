@@ -7,7 +7,7 @@ import { providerFor } from '../providers/registry.ts';
 import { explain as explainRoute } from '../router/explain.ts';
 import { HealthTable } from '../router/health.ts';
 import { LoadTable } from '../router/load.ts';
-import { planRoute, type RouteRequest } from '../router/route.ts';
+import { NO_CONTROLS, planRoute, type RouteRequest } from '../router/route.ts';
 import { readEnvFile } from './environment.ts';
 import type { Io } from './io.ts';
 
@@ -70,16 +70,7 @@ function request(model: string, values: Values): RouteRequest {
     promptTokens: null,
     tags: values.tags?.split(',') ?? [],
     startedAt: millis(0),
-    controls: {
-      fallbacks: null,
-      contextWindowFallbacks: null,
-      contentPolicyFallbacks: null,
-      disableFallbacks: false,
-      numRetries: null,
-      timeout: null,
-      streamTimeout: null,
-      totalTimeout: null,
-    },
+    controls: NO_CONTROLS,
   };
 }
 

@@ -2,7 +2,7 @@ import { type GatewayError, gatewayError } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { FallbackMap } from '../core/snapshot.ts';
 import { type Millis, seconds } from '../core/units.ts';
-import type { ClientFallback, RoutingControls } from '../router/route.ts';
+import { type ClientFallback, NO_CONTROLS, type RoutingControls } from '../router/route.ts';
 import type { ServerRequest } from '../transport/server.ts';
 import type { Edit, JsonBody } from '../wire/json-splice.ts';
 import { type ClientCredentials, readCredentials } from './client-credentials.ts';
@@ -25,6 +25,8 @@ export interface Controls {
   readonly tags: readonly string[];
   readonly user: string | null;
   readonly dropParams: boolean | null;
+  readonly additionalDropParams: readonly string[];
+  readonly allowedParams: readonly string[];
   readonly mock: MockControls | null;
   readonly credentials: ClientCredentials | null;
   /** Edits that take the gateway's members out of the body; empty when there are none. */
@@ -38,17 +40,6 @@ export interface MockControls {
   readonly failing: 'fallbacks' | 'context' | 'content-policy' | 'rate-limit' | 'timeout' | null;
   readonly delay: Millis;
 }
-
-const NO_ROUTING: RoutingControls = {
-  fallbacks: null,
-  contextWindowFallbacks: null,
-  contentPolicyFallbacks: null,
-  disableFallbacks: false,
-  numRetries: null,
-  timeout: null,
-  streamTimeout: null,
-  totalTimeout: null,
-};
 
 /**
  * Reads the per-request controls from body and headers; the body wins.
@@ -73,7 +64,7 @@ export function readControls(request: ServerRequest, body: JsonBody, allowPlaces
   };
   const fromHeaders = headerRouting(request);
   if (removals.length === 0)
-    return { ...base, routing: fromHeaders, dropParams: null, mock: null, credentials: null, removals };
+    return { ...base, ...NO_PARAMETERS, routing: fromHeaders, mock: null, credentials: null, removals };
 
   const credentials = readCredentials(body, allowPlaces);
   if (credentials !== null && 'kind' in credentials) return credentials;
@@ -84,10 +75,18 @@ export function readControls(request: ServerRequest, body: JsonBody, allowPlaces
     ...base,
     routing,
     dropParams: typeof drop === 'boolean' ? drop : null,
+    additionalDropParams: names(member('additional_drop_params')),
+    allowedParams: names(member('allowed_openai_params')),
     mock: readMock(body, member),
     credentials,
     removals,
   };
+}
+
+const NO_PARAMETERS = { dropParams: null, additionalDropParams: [], allowedParams: [] } as const;
+
+function names(value: Json | undefined): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
 type MemberReader = (key: string) => Json | undefined;
@@ -107,9 +106,9 @@ function headerRouting(request: ServerRequest): RoutingControls {
   const streamTimeout = headerNumber(request, 'x-litellm-stream-timeout');
   const retries = headerNumber(request, 'x-litellm-num-retries');
   const total = headerNumber(request, 'x-stainless-timeout');
-  if (timeout === null && streamTimeout === null && retries === null && total === null) return NO_ROUTING;
+  if (timeout === null && streamTimeout === null && retries === null && total === null) return NO_CONTROLS;
   return {
-    ...NO_ROUTING,
+    ...NO_CONTROLS,
     numRetries: retries === null ? null : Math.floor(retries),
     timeout: timeout === null ? null : seconds(timeout),
     streamTimeout: streamTimeout === null ? null : seconds(streamTimeout),
@@ -231,11 +230,18 @@ function readMock(body: JsonBody, member: MemberReader): MockControls | null {
   const toolCalls = member('mock_tool_calls');
   const delay = member('mock_delay');
   return {
-    response: typeof response === 'string' ? response : null,
+    response: mockText(response),
     toolCalls: Array.isArray(toolCalls) ? toolCalls : null,
     failing: mockFailure(member),
     delay: seconds(typeof delay === 'number' && delay > 0 ? delay : 0),
   };
+}
+
+/** Of several texts the first, as with a deployment's; a vector for embeddings as its JSON. */
+function mockText(value: Json | undefined): string | null {
+  const first = Array.isArray(value) ? value[0] : value;
+  if (typeof first === 'number') return JSON.stringify(value);
+  return typeof first === 'string' ? first : null;
 }
 
 function mockFailure(member: MemberReader): MockControls['failing'] {

@@ -7,7 +7,10 @@ export interface RouteRequest {
   /** The name the client asked for: a group, an alias, a deployment id, or something a wildcard matches. */
   readonly model: string;
   readonly isStreaming: boolean;
-  /** Upper estimate of the prompt's tokens for pre-call checks, or null when nobody counted. */
+  /**
+   * Tokens that the prompt has at least, whichever deployment's tokenizer counts; null when nobody counted, which is
+   * the rule for prompts that fit everywhere.
+   */
   readonly promptTokens: number | null;
   readonly tags: readonly string[];
   readonly controls: RoutingControls;
@@ -28,6 +31,18 @@ export interface RoutingControls {
   /** The client's own deadline for the whole request (`x-stainless-timeout`). */
   readonly totalTimeout: Millis | null;
 }
+
+/** A request that demands nothing of its own. */
+export const NO_CONTROLS: RoutingControls = {
+  fallbacks: null,
+  contextWindowFallbacks: null,
+  contentPolicyFallbacks: null,
+  disableFallbacks: false,
+  numRetries: null,
+  timeout: null,
+  streamTimeout: null,
+  totalTimeout: null,
+};
 
 /** One entry of a client's `fallbacks` list. */
 export interface ClientFallback {

@@ -9,7 +9,7 @@ import { Planner } from './planner.ts';
 import type { RouteRequest } from './request.ts';
 import { type InferProvider, type Target, TargetTable } from './targets.ts';
 
-export type { ClientFallback, RouteRequest, RoutingControls } from './request.ts';
+export { type ClientFallback, NO_CONTROLS, type RouteRequest, type RoutingControls } from './request.ts';
 
 /** One attempt that ended, as `decide` and the client's error message see it. */
 export interface Attempt {

@@ -2,7 +2,7 @@ import { deploymentId, type GroupName, groupName, providerId } from '../../src/c
 import type { Outcome, ProviderWords, RejectReason } from '../../src/core/outcome.ts';
 import type { Deployment, ModelGroup, RoutingSettings, Snapshot, WildcardGroup } from '../../src/core/snapshot.ts';
 import { type Millis, millis, seconds } from '../../src/core/units.ts';
-import type { RouteRequest, RoutingControls } from '../../src/router/route.ts';
+import { NO_CONTROLS, type RouteRequest, type RoutingControls } from '../../src/router/route.ts';
 
 /** What a test says of a deployment. */
 export type DeploymentWords = Partial<Omit<Deployment, 'group'>> & { readonly group?: string };
@@ -127,18 +127,6 @@ function wildcardOf(group: ModelGroup): WildcardGroup {
   const parts = group.name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return { ...group, pattern: new RegExp(`^${parts.join('(.*)')}$`) };
 }
-
-/** No controls at all. */
-export const NO_CONTROLS: RoutingControls = {
-  fallbacks: null,
-  contextWindowFallbacks: null,
-  contentPolicyFallbacks: null,
-  disableFallbacks: false,
-  numRetries: null,
-  timeout: null,
-  streamTimeout: null,
-  totalTimeout: null,
-};
 
 /** What a test says of a request. */
 export interface Ask {
