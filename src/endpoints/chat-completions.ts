@@ -6,7 +6,7 @@ import { openaiEncoder } from './openai-encoder.ts';
 export const chatCompletions: Endpoint = {
   id: 'chat-completions',
   dialect: 'openai-chat',
-  callType: 'acompletion',
+  callType: '/chat/completions',
   operation: 'chat/completions',
   check(body) {
     const messages = body.raw('messages');

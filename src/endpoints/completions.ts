@@ -21,7 +21,7 @@ const WITHOUT_CHAT_WORD = ['echo', 'best_of', 'suffix', 'logprobs'] as const;
 export const completions: Endpoint = {
   id: 'completions',
   dialect: 'openai-completions',
-  callType: 'atext_completion',
+  callType: '/completions',
   operation: 'completions',
   check(body) {
     if (!body.has('prompt')) return missing('prompt', 'a string or an array of strings');

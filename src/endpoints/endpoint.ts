@@ -9,7 +9,7 @@ export interface Endpoint {
   /** For logs and metrics: `chat-completions`. */
   readonly id: string;
   readonly dialect: Dialect;
-  /** LiteLLM's call type in its messages and metrics: `acompletion`, `aembedding` … */
+  /** How LiteLLM names the call in its message about an unknown model: `/chat/completions`. */
   readonly callType: string;
   /** Last part of the path, under each prefix of `registry.ts`: `chat/completions`. */
   readonly operation: string;

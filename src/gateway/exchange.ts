@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import type { GatewayError } from '../core/errors.ts';
+import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import { requestId } from '../core/ids.ts';
 import type { RequestEnd } from '../core/ledger-entry.ts';
@@ -92,6 +92,7 @@ export class Exchange {
     const accepted = await accept(this.#request, this.#match, this.#snapshot, this.#deps.ports);
     const story = this.#story;
     story.model = accepted.model;
+    if (accepted.kind === 'client-gone') return this.#gone();
     if (accepted.kind === 'not-accepted') return this.#refuse(accepted.error);
     story.accepted = accepted;
     this.#request.onGone(() => this.#clientGone());
@@ -274,7 +275,7 @@ export class Exchange {
   #withTotalLimit(outcome: Failure): Failure {
     const { route, startedAt } = this.#story;
     if (outcome.kind !== 'timeout' || outcome.phase !== 'total' || route === null) return outcome;
-    return { ...outcome, limit: minus(route.deadline, startedAt) };
+    return { ...outcome, limit: millis(Math.round(minus(route.deadline, startedAt))) };
   }
 
   // Endings.
@@ -308,13 +309,18 @@ export class Exchange {
     this.#meterFallback(true);
     // A probe that answers is over for others who wait; whether the stream succeeds is known at its end.
     if (this.#current !== null) this.#deps.health.answered(decision.deployment, this.#deps.clock.now());
-    void end.whole.then(({ failure }) => {
+    const ended = end.whole.then(({ failure }) => {
       const outcome: Outcome = failure === null ? { kind: 'success' } : this.#withTotalLimit(failure);
       const usage = end.relay.latestUsage;
       this.#noteAttempt(decision, outcome, usage);
       if (outcome.kind === 'success') end.relay.finish(null);
       else if (outcome.kind !== 'client-gone') end.relay.finish(this.#errorEvent(outcome, decision.deployment));
       this.#settle(streamEnd(outcome), 200, usage);
+    });
+    ended.catch((error) => {
+      this.#report(error);
+      end.relay.abandon();
+      this.#settle('broken-stream', 200, null);
     });
     return { kind: 'stream', status: 200, headers, start: (stream: ClientStream) => end.relay.attach(stream) };
   }
@@ -360,6 +366,7 @@ export class Exchange {
       ['x-request-id', this.#story.names.echoedId],
       ['x-litellm-call-id', this.#story.names.callId],
     ];
+    addCors(headers, this.#request, this.#snapshot);
     return whole(500, headers, this.#match.endpoint.encoder.error(failure, 500));
   }
 

@@ -5,6 +5,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
+import type { PromptText } from '../endpoints/prompt-text.ts';
 
 /** What the data plane needs from outside. Ports belong to their consumer; `cli/serve.ts` fills them. */
 export interface GatewayPorts {
@@ -14,6 +15,7 @@ export interface GatewayPorts {
   readonly ledger: LedgerSink;
   readonly log: GatewayLog;
   readonly meters: GatewayMeters;
+  readonly tokens: TokenCounter;
   /** Uniform in [0, 1). */
   random(): number;
   /** 32 fresh hexadecimal characters. */
@@ -52,6 +54,17 @@ export interface Lease {
 /** Takes the one record of each request; never blocks the answer. */
 export interface LedgerSink {
   record(entry: LedgerEntry): void;
+}
+
+/** Counts prompts for pre-call checks. */
+export interface TokenCounter {
+  /**
+   * Tokens that the longest of these prompts has at least, whichever of these upstream models reads it.
+   *
+   * @param enough a count beyond it may be an estimate, still beyond it
+   * @returns null when nobody knows in time; never rejects
+   */
+  count(prompts: readonly PromptText[], models: readonly string[], enough: number): Promise<number | null>;
 }
 
 /** What the data plane tells the log, already free of secrets and bodies. */

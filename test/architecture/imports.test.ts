@@ -19,6 +19,10 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   },
   config: { layers: ['core', 'providers'], modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'] },
   telemetry: { layers: ['core'], modules: [] },
+  tokens: {
+    layers: ['core', 'endpoints'],
+    modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
+  },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
     layers: [
@@ -32,6 +36,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'config',
       'telemetry',
       'simulator',
+      'tokens',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },
