@@ -40,7 +40,6 @@ const pace = flags.quick ? 0.5 : 1;
 const LONGEST_RUN_MS = 20 * 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-bench-'));
-const loadBefore = loadavg();
 setTimeout(() => void finish('the run took longer than 20 minutes'), LONGEST_RUN_MS).unref();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void finish(signal));
 
@@ -56,6 +55,8 @@ async function measure(): Promise<Results> {
   if (process.platform !== 'linux') throw new Error('The benchmark reads /proc and needs Linux.');
   if (variants.some((variant) => variant.name === 'nginx') && Bun.which('nginx') === null)
     throw new Error('The benchmark compares with nginx. On Debian: apt-get install nginx-light');
+  // Before the run: others may commit while it lasts.
+  const facts = about();
   compile(folder);
   await writeBodies(folder);
   const mockPort = await startMock(folder);
@@ -70,7 +71,7 @@ async function measure(): Promise<Results> {
   for (let round = 0; round < rounds; round++)
     for (const workload of workloads) samples.push(...(await measureRound(round, workload, launched, mockPort)));
   faults.push(...loadFaults(samples));
-  return { about: about(), samples, firstAnswerMs, idleRssBytes, faults };
+  return { about: { ...facts, 'load average after': averageLoad() }, samples, firstAnswerMs, idleRssBytes, faults };
 }
 
 /** Several starts of each variant, taken in turn. */
@@ -97,7 +98,7 @@ async function checkAll(launched: readonly Launched[]): Promise<string[]> {
 async function warmUp(launched: readonly Launched[]): Promise<void> {
   for (const { port } of launched)
     for (const workload of WORKLOADS.filter(({ name }) => name === 'small x 64' || name === 'stream x 64'))
-      await runLoad(folder, port, workload, 2 * pace);
+      await runLoad(folder, port, workload, 6 * pace);
 }
 
 /** One workload through all variants; every second round in reverse, so that drift of the machine hits both ends. */
@@ -154,7 +155,6 @@ function about(): Record<string, string> {
     return `${run.stdout}${run.stderr}`.trim().split('\n')[0] ?? '';
   };
   const isDirty = output('git', 'status', '--porcelain', '--untracked-files=no', '../../src') !== '';
-  const average = (load: readonly number[]) => load.map((value) => value.toFixed(2)).join(' ');
   return {
     date: new Date().toISOString(),
     command: ['bench/e2e/run', ...process.argv.slice(2)].join(' '),
@@ -162,9 +162,15 @@ function about(): Record<string, string> {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
     versions: `Bun ${Bun.version}, ${output('nginx', '-v')}, ${output('gcc', '--version')}`,
     pinning: canPin ? 'proxy on CPU 1, mock and load on CPU 0' : 'none',
-    'load average before / after': `${average(loadBefore)} / ${average(loadavg())}`,
     rounds: `${rounds}, starts ${starts}`,
+    'load average before': averageLoad(),
   };
+}
+
+function averageLoad(): string {
+  return loadavg()
+    .map((value) => value.toFixed(2))
+    .join(' ');
 }
 
 async function write(results: Results): Promise<void> {

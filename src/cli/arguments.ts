@@ -59,7 +59,7 @@ export function readServeArguments(
   let parsed: ReturnType<typeof parse>;
   const parse = () =>
     parseArgs({
-      args: argv.map((word) => word.replace(/^--([a-z-]+)/, (all) => all.replaceAll('-', '_').replace(/^__/, '--'))),
+      args: argv.map((word) => word.replace(/^--[a-z0-9-]+/, (flag) => `--${flag.slice(2).replaceAll('-', '_')}`)),
       allowPositionals: true,
       strict: true,
       options: {

@@ -1,4 +1,5 @@
 import type { ServeArguments } from './arguments.ts';
+import { readEnvFile } from './environment.ts';
 import type { Io } from './io.ts';
 
 /** How long a running gateway may take to say that it is well. */
@@ -10,8 +11,13 @@ const PATIENCE_MS = 60_000;
  * @returns 0 when the answer is a success
  */
 export async function ask(args: ServeArguments, io: Io): Promise<number> {
+  const env = readEnvFile(io, args.envFile);
+  if (typeof env === 'string') {
+    io.writeError(`tollgate: ${env}\n`);
+    return 1;
+  }
   const base = args.target ?? `http://127.0.0.1:${args.port}`;
-  const key = io.env.LITELLM_MASTER_KEY ?? '';
+  const key = env.LITELLM_MASTER_KEY ?? '';
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
   try {
     const response =

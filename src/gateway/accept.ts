@@ -28,6 +28,12 @@ export interface NotAccepted {
   readonly model: string;
 }
 
+/** The client left before its request was whole. */
+export interface ClientGone {
+  readonly kind: 'client-gone';
+  readonly model: '';
+}
+
 /**
  * Everything before the router: who asks, the body found sound, the gateway's own words taken out of it, admission.
  *
@@ -38,12 +44,15 @@ export async function accept(
   match: EndpointMatch,
   snapshot: Snapshot,
   ports: Pick<GatewayPorts, 'keys' | 'admission'>,
-): Promise<Accepted | NotAccepted> {
+): Promise<Accepted | NotAccepted | ClientGone> {
   const principal = await authenticate(request, snapshot, ports.keys);
   if (principal.kind !== 'master') return refused(principal);
 
   const bytes = await request.readBody();
-  if (!(bytes instanceof Uint8Array)) return refused(bodyFault(bytes, snapshot.server.maxRequestBytes));
+  if (!(bytes instanceof Uint8Array)) {
+    if (bytes.kind === 'client-gone') return { kind: 'client-gone', model: '' };
+    return refused(bodyFault(bytes, snapshot.server.maxRequestBytes));
+  }
   const body = scanObject(bytes);
   if (body.kind === 'fault') return refused(jsonFault(body, bytes));
 
@@ -54,20 +63,29 @@ export async function accept(
   const wrong = match.endpoint.check(body) ?? missingUser(controls, snapshot);
   if (wrong !== null) return refused(wrong, model);
 
+  // Whatever could fail comes before the lease, so that none is left unsettled.
+  const call = clientCall(body, controls, match, snapshot);
   const lease = await ports.admission.admit({ principal, model, bodyBytes: bytes.length });
   if ('kind' in lease) return refused(lease, model);
-  return { kind: 'accepted', principal, controls, model, lease, call: clientCall(body, controls, match, snapshot) };
+  return { kind: 'accepted', principal, controls, model, lease, call };
 }
 
 function refused(error: GatewayError, model = ''): NotAccepted {
   return { kind: 'not-accepted', error, model };
 }
 
+/** Longer names name nothing, and would be kept, compared and logged. */
+const LONGEST_MODEL = 512;
+
 /** The operator's forced model, else the path's, else the body's (litellm.md §2.1). */
 function requestedModel(body: JsonBody, match: EndpointMatch, snapshot: Snapshot): string | GatewayError {
   const { completionModel, embeddingModel } = snapshot.server;
   const forced = match.endpoint.dialect === 'openai-embeddings' ? embeddingModel : completionModel;
   const model = forced ?? match.pathModel ?? (body.has('model') ? memberOf(body, 'model') : undefined);
+  if (typeof model === 'string' && model.length > LONGEST_MODEL) {
+    const message = `'model' is longer than ${LONGEST_MODEL} characters.`;
+    return gatewayError('invalid-parameter', message, { param: 'model' });
+  }
   if (typeof model === 'string' && model !== '') return model;
   const message = "The request has no 'model'. Name one of those that GET /v1/models lists.";
   return gatewayError('invalid-parameter', message, { param: 'model' });

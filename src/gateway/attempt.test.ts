@@ -17,6 +17,7 @@ const FINISH = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]
 class FakeClient implements ClientStream {
   text = '';
   isEnded = false;
+  isCut = false;
   isSlow = false;
   #drain: () => void = () => {};
 
@@ -34,7 +35,7 @@ class FakeClient implements ClientStream {
   }
 
   cut(): void {
-    this.isEnded = true;
+    this.isCut = true;
   }
 
   drain(): void {
@@ -43,7 +44,8 @@ class FakeClient implements ClientStream {
   }
 }
 
-function begin(isStreaming = true) {
+function begin(isStreaming = true, deadline = seconds(100)) {
+  const reported: unknown[] = [];
   const clock = new VirtualClock();
   const upstream = new FakeUpstream();
   const facet = openai.chat;
@@ -53,27 +55,27 @@ function begin(isStreaming = true) {
     {
       provider,
       facet,
-      request: {
-        kind: 'request',
-        method: 'POST',
-        url: 'http://127.0.0.1/v1',
-        headers: [],
-        body: Buffer.from('{}'),
-        dropped: [],
-      },
       context: testContext(
         testDeployment('openai', 'm'),
         testCall(Buffer.from(`{"model":"m","messages":[],"stream":${isStreaming}}`)),
       ),
-      limits: { connect: seconds(10), firstByte: seconds(30), idle: seconds(30), deadline: seconds(100) },
+      limits: { connect: seconds(10), firstByte: seconds(30), idle: seconds(30), deadline },
       encoder: openaiEncoder,
       passThrough: true,
-      maxResponseBytes: 1000,
+      maxResponseBytes: 100_000,
       keepAlive: seconds(15),
+      report: (error) => reported.push(error),
     },
     clock,
-  ).start(upstream);
-  return { attempt, clock, upstream, call: upstream.last };
+  ).start(upstream, {
+    kind: 'request',
+    method: 'POST',
+    url: 'http://127.0.0.1/v1',
+    headers: [],
+    body: Buffer.from('{}'),
+    dropped: [],
+  });
+  return { attempt, clock, upstream, reported, call: upstream.last };
 }
 
 async function committed(end: Promise<AttemptEnd>) {
@@ -133,6 +135,17 @@ describe('the limits of an attempt', () => {
     }
     clock.advanceTo(seconds(100));
     expect(await whole).toMatchObject({ failure: { kind: 'timeout', phase: 'total' } });
+  });
+
+  test('a client that reads nothing for five minutes is cut off', async () => {
+    const { attempt, clock, call } = begin(true, seconds(1000));
+    call.head().data(CONTENT);
+    const { client, whole } = await committed(attempt.done);
+    client.isSlow = true;
+    call.data(CONTENT);
+    clock.advanceTo(seconds(300));
+    expect(await whole).toEqual({ failure: { kind: 'client-gone' } });
+    expect(client.isCut).toBe(true);
   });
 
   test('the idle limit rests while the client is slow, and the upstream has to wait', async () => {
@@ -249,9 +262,37 @@ describe('an answer', () => {
     expect(client.text).toBe(CONTENT);
   });
 
+  test.each([
+    ['byte by byte', [...'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}', '\n\n']],
+    ['behind a byte order mark', ['\ufeff', CONTENT]],
+    ['called JSON', [CONTENT]],
+  ])('of a stream that is not called one is known %s', async (_how, pieces) => {
+    const { attempt, call } = begin();
+    call.head(200, 'application/json');
+    for (const piece of pieces) call.data(piece);
+    const { client } = await committed(attempt.done);
+    expect(client.text).toBe(CONTENT);
+  });
+
+  test('that the gateway cannot read fails at once and is reported: no timer has to end it', async () => {
+    const { attempt, call, reported } = begin();
+    // Too long to be parsed where it is read, and no JSON where it is needed.
+    call.head(200, 'application/json').data(`{"choices":[${' '.repeat(40_000)}oops}`);
+    call.end();
+    expect(await attempt.done).toMatchObject({ kind: 'failed', outcome: { kind: 'broken-stream' } });
+    expect(reported).toHaveLength(1);
+  });
+
+  test('that goes on and on without meaning anything is given up, not held without end', async () => {
+    const { attempt, call } = begin();
+    call.head().data(ROLE.repeat(4000));
+    expect(await attempt.done).toMatchObject({ kind: 'failed', outcome: { kind: 'broken-stream', committed: false } });
+    expect(call.isAborted).toBe(true);
+  });
+
   test('larger than the limit is refused, not buffered', async () => {
     const { attempt, call } = begin(false);
-    call.head(200, 'application/json').data('x'.repeat(1001));
+    call.head(200, 'application/json').data('x'.repeat(100_001));
     expect(await attempt.done).toMatchObject({ kind: 'failed', outcome: { kind: 'broken-stream' } });
     expect(call.isAborted).toBe(true);
   });

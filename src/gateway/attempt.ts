@@ -15,9 +15,10 @@ import type {
 import type { AttemptLimits } from '../router/route.ts';
 import { type Decompressor, decompressor } from '../transport/decompress.ts';
 import type { Upstream, UpstreamCall, UpstreamFault, UpstreamHandlers } from '../transport/upstream.ts';
-import { completionToChunks } from '../wire/openai/synthetic.ts';
 import { SseSplitter } from '../wire/sse.ts';
+import { type BodyMode, modeOf, withoutBlanks } from './body-mode.ts';
 import { Relay, type RelayListener } from './relay.ts';
+import { wholeAsEvents } from './whole-as-stream.ts';
 
 /** Most bytes of an error answer that are read; the rest says nothing new. */
 const ERROR_BODY_LIMIT = 1024 * 1024;
@@ -26,9 +27,12 @@ const DRAIN_PATIENCE = millis(2_000);
 /** A client that reads nothing for this long is dropped (transport.md §5). */
 const CLIENT_PATIENCE = millis(300_000);
 
+/** A whole answer that is one. */
+export type ReplyToClient = Exclude<Reply, { kind: 'failed' }>;
+
 /** How an attempt ended, or that its stream now belongs to the client. */
 export type AttemptEnd =
-  | { readonly kind: 'reply'; readonly reply: Exclude<Reply, { kind: 'failed' }>; readonly head: AnswerHead }
+  | { readonly kind: 'reply'; readonly reply: ReplyToClient; readonly head: AnswerHead }
   | { readonly kind: 'stream'; readonly relay: Relay; readonly head: AnswerHead; readonly whole: Promise<StreamEnd> }
   | { readonly kind: 'failed'; readonly outcome: Failure };
 
@@ -57,7 +61,6 @@ export class AnswerHead implements ReplyHead {
 export interface AttemptPlan {
   readonly provider: Provider;
   readonly facet: Facet;
-  readonly request: UpstreamRequest;
   readonly context: CallContext;
   readonly limits: AttemptLimits;
   readonly encoder: Encoder;
@@ -65,10 +68,11 @@ export interface AttemptPlan {
   readonly maxResponseBytes: number;
   /** Silence towards the client that is broken by a comment. */
   readonly keepAlive: Millis;
+  /** Hears of errors that translating code threw; the attempt fails then. */
+  readonly report: (error: unknown) => void;
 }
 
 type Phase = 'connecting' | 'waiting' | 'reading' | 'relaying' | 'draining' | 'over';
-type BodyMode = 'undecided' | 'whole' | 'events';
 
 /**
  * One try at one deployment: a call, its time limits and what becomes of its answer.
@@ -80,6 +84,7 @@ type BodyMode = 'undecided' | 'whole' | 'events';
  * 3. An event stream is whole only when its protocol says so, never because the transport ended.
  * 4. The idle limit runs only while the upstream is waited for, not while the client is slow.
  * 5. Whatever the end, the connection is given back or closed, and the timer is gone.
+ * 6. Code that translates may throw (it must not): the attempt fails at once, it never waits for a timer.
  */
 export class Attempt implements UpstreamHandlers, RelayListener {
   readonly done: Promise<AttemptEnd>;
@@ -111,9 +116,12 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     this.#settle = resolve;
   }
 
-  /** Sends the request; everything else comes back through the handlers. */
-  start(upstream: Upstream): this {
-    const { request } = this.#plan;
+  /**
+   * Sends the request; everything else comes back through the handlers.
+   *
+   * The request is not kept: its body would lie in memory for as long as the answer streams.
+   */
+  start(upstream: Upstream, request: UpstreamRequest): this {
     this.#arm();
     this.#call = upstream.request(
       { method: request.method, url: request.url, headers: request.headers, body: request.body },
@@ -143,6 +151,10 @@ export class Attempt implements UpstreamHandlers, RelayListener {
 
   onHead(status: number, headers: readonly HeaderPair[]): void {
     if (this.#phase === 'over') return;
+    this.#guarded(() => this.#takeHead(status, headers));
+  }
+
+  #takeHead(status: number, headers: readonly HeaderPair[]): void {
     this.#phase = 'reading';
     const head = new AnswerHead(status, headers);
     this.#head = head;
@@ -150,8 +162,8 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     const coding = head.header('content-encoding');
     if (coding !== null && coding !== 'identity') {
       this.#inflate = decompressor(coding, {
-        onData: (bytes) => this.#body(bytes),
-        onEnd: () => this.#bodyEnd(),
+        onData: (bytes) => this.#guarded(() => this.#body(bytes)),
+        onEnd: () => this.#guarded(() => this.#bodyEnd()),
         onError: (message) =>
           this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: message }),
       });
@@ -163,19 +175,25 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     this.#mode = this.#bodyMode(head);
   }
 
-  /** Streams are streams by their content type; some hosts answer a stream request with plain JSON, or with no type. */
+  /** Some hosts answer a stream request with plain JSON, or call their events something else: the bytes decide. */
   #bodyMode(head: AnswerHead): BodyMode {
     if (!this.#plan.context.isStreaming || !isSuccess(head.status)) return 'whole';
     const type = head.header('content-type')?.toLowerCase() ?? '';
-    if (type.startsWith('text/event-stream')) return 'events';
-    return type.startsWith('application/json') ? 'whole' : 'undecided';
+    return type.startsWith('text/event-stream') ? 'events' : 'undecided';
   }
 
   onData(bytes: Buffer): void {
     if (this.#phase === 'over' || this.#phase === 'draining') return;
     this.#lastByte = this.#clock.now();
-    if (this.#inflate !== null) this.#inflate.push(bytes);
-    else this.#body(bytes);
+    if (this.#inflate !== null) {
+      this.#inflate.push(bytes);
+      return;
+    }
+    try {
+      this.#body(bytes);
+    } catch (error) {
+      this.#crash(error);
+    }
   }
 
   onEnd(): void {
@@ -185,7 +203,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
       return;
     }
     if (this.#inflate !== null) this.#inflate.end();
-    else this.#bodyEnd();
+    else this.#guarded(() => this.#bodyEnd());
   }
 
   onError(fault: UpstreamFault): void {
@@ -206,9 +224,21 @@ export class Attempt implements UpstreamHandlers, RelayListener {
 
   #body(bytes: Buffer): void {
     if (this.#phase === 'over' || this.#phase === 'draining') return;
-    if (this.#mode === 'undecided') this.#mode = sniffMode(bytes);
     if (this.#mode === 'events') this.#events(bytes);
-    else this.#collect(bytes);
+    else if (this.#mode === 'whole') this.#collect(bytes);
+    else this.#decide(bytes);
+  }
+
+  /** Collects until the first bytes tell what the body is: they may come one by one. */
+  #decide(bytes: Buffer): void {
+    const start = this.#chunks.length === 0 ? bytes : Buffer.concat([...this.#chunks, bytes]);
+    this.#mode = modeOf(start);
+    if (this.#mode !== 'events') {
+      this.#collect(bytes);
+      return;
+    }
+    this.#chunks = [];
+    this.#events(withoutBlanks(start));
   }
 
   #collect(bytes: Buffer): void {
@@ -251,7 +281,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     const reply = this.#plan.facet.reply(head, body, this.#plan.context);
     this.#release();
     if (reply.kind === 'failed') this.#settle({ kind: 'failed', outcome: reply.outcome });
-    else if (this.#plan.context.isStreaming) this.#streamWhole(reply, head);
+    else if (this.#plan.context.isStreaming) this.#streamWhole(reply);
     else this.#settle({ kind: 'reply', reply, head });
   }
 
@@ -276,20 +306,14 @@ export class Attempt implements UpstreamHandlers, RelayListener {
   }
 
   /** A host ignored `stream` and sent a whole answer: the client gets it as a stream all the same. */
-  #streamWhole(reply: Exclude<Reply, { kind: 'failed' }>, head: AnswerHead): void {
+  #streamWhole(reply: ReplyToClient): void {
+    const { facet, encoder, context } = this.#plan;
+    // Before the commit point, since a long answer may turn out to be unreadable.
+    const events = wholeAsEvents(reply, facet, encoder, context.wantsUsage ? 'with-usage' : 'without-usage');
     this.#phase = 'reading';
-    this.#head = head;
     if (reply.usage !== null) this.#relay.usage(reply.usage);
     this.#relay.meaningful();
-    if (reply.kind === 'bytes' && this.#plan.facet.speaks !== 'openai-chat') {
-      // The legacy dialect's whole answer has the shape of its only chunk.
-      this.#relay.raw(Buffer.concat([Buffer.from('data: '), flat(reply.body), Buffer.from('\n\n')]));
-    } else {
-      const chat = reply.kind === 'chat' ? reply.chat : JSON.parse(Buffer.from(reply.body).toString('utf8'));
-      for (const chunk of completionToChunks(chat)) {
-        if (chunk.choices.length > 0 || this.#plan.context.wantsUsage) this.#relay.chunk(chunk);
-      }
-    }
+    this.#relay.raw(events);
     this.#relay.complete();
     this.#release();
   }
@@ -305,6 +329,11 @@ export class Attempt implements UpstreamHandlers, RelayListener {
   }
 
   onBacklog(): void {
+    if (!this.#relay.isCommitted) {
+      // Nobody reads what is held before the commit point, so waiting would help nobody.
+      this.#fail({ kind: 'broken-stream', committed: false, detail: 'it goes on and on without saying anything' });
+      return;
+    }
     this.#blockedSince = this.#clock.now();
     this.#call?.pause();
   }
@@ -382,6 +411,25 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     else this.#settle({ kind: 'failed', outcome });
   }
 
+  /** Runs a step that calls translating code: whatever it throws, the attempt ends (and not by a timer). */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  /** A fault of ours, met by an odd answer: reported, and to the router a broken answer like any other. */
+  #crash(error: unknown): void {
+    this.#plan.report(error);
+    const committed = this.#relay.isCommitted;
+    const failure: Failure = { kind: 'broken-stream', committed, detail: 'the gateway could not read it' };
+    this.#close();
+    if (committed) this.#endStream?.({ failure });
+    else this.#settle({ kind: 'failed', outcome: failure });
+  }
+
   /** The connection goes back to the pool by itself. */
   #release(): void {
     this.#phase = 'over';
@@ -400,22 +448,4 @@ function committedFailure(outcome: Failure): Failure {
 
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
-}
-
-/** `data:`, `event:` or a comment at the start is a stream whatever the content type says. */
-function sniffMode(bytes: Buffer): BodyMode {
-  const start = bytes.subarray(0, 64).toString('latin1').trimStart();
-  if (start === '') return 'undecided';
-  return /^(data|event|id|retry)?:/.test(start) ? 'events' : 'whole';
-}
-
-/** JSON on one line, as an event needs it; raw line ends cannot stand inside JSON strings. */
-function flat(body: Uint8Array): Uint8Array {
-  return Buffer.from(
-    Buffer.from(body)
-      .toString('utf8')
-      .replace(/[\r\n]+/g, ' ')
-      .trim(),
-    'utf8',
-  );
 }

@@ -14,6 +14,10 @@ export interface ClientCredentials {
 /** Members that choose where the request goes: an open door to the operator's network unless it is wanted. */
 const PLACES = ['api_base', 'base_url', 'user_config'] as const;
 
+const LONGEST_VALUE = 2048;
+/** What can stand in a header line or an address: anything else could not be sent, and would look like our failure. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 /**
  * Reads `api_key`, `api_base` and `api_version` of the body (litellm.md §2.9).
  *
@@ -36,6 +40,14 @@ export function readCredentials(body: JsonBody, allowPlaces: boolean): ClientCre
         param: forbidden,
       },
     );
+  }
+  const unsendable = ['api_key', 'api_base', 'base_url', 'api_version'].find((key) => {
+    const value = body.has(key) ? memberOf(body, key) : null;
+    return typeof value === 'string' && value !== '' && !(value.length <= LONGEST_VALUE && SENDABLE.test(value));
+  });
+  if (unsendable !== undefined) {
+    const message = `'${unsendable}' must be at most ${LONGEST_VALUE} printable ASCII characters without spaces.`;
+    return gatewayError('invalid-parameter', message, { param: unsendable });
   }
   const text = (key: string) => {
     const value = body.has(key) ? memberOf(body, key) : null;

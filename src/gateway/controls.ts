@@ -102,23 +102,30 @@ function memberReader(body: JsonBody): MemberReader {
 }
 
 function headerRouting(request: ServerRequest): RoutingControls {
-  const timeout = headerNumber(request, 'x-litellm-timeout');
-  const streamTimeout = headerNumber(request, 'x-litellm-stream-timeout');
+  const timeout = headerSeconds(request, 'x-litellm-timeout');
+  const streamTimeout = headerSeconds(request, 'x-litellm-stream-timeout');
   const retries = headerNumber(request, 'x-litellm-num-retries');
-  const total = headerNumber(request, 'x-stainless-timeout');
+  const total = headerSeconds(request, 'x-stainless-timeout');
   if (timeout === null && streamTimeout === null && retries === null && total === null) return NO_CONTROLS;
   return {
     ...NO_CONTROLS,
     numRetries: retries === null ? null : Math.floor(retries),
-    timeout: timeout === null ? null : seconds(timeout),
-    streamTimeout: streamTimeout === null ? null : seconds(streamTimeout),
-    totalTimeout: total === null ? null : seconds(total),
+    timeout,
+    streamTimeout,
+    totalTimeout: total,
   };
+}
+
+/** A limit of nothing is none: no answer could keep it. */
+function headerSeconds(request: ServerRequest, name: string): Millis | null {
+  const value = headerNumber(request, name);
+  return value === null || value === 0 ? null : seconds(value);
 }
 
 function headerNumber(request: ServerRequest, name: string): number | null {
   const value = request.header(name);
-  if (value === null) return null;
+  // An empty header says nothing, least of all 0.
+  if (value === null || value.trim() === '') return null;
   const number = Number(value);
   return Number.isFinite(number) && number >= 0 ? number : null;
 }

@@ -55,6 +55,7 @@ export interface ExchangeDependencies {
  */
 export class Exchange {
   readonly #deps: ExchangeDependencies;
+  readonly #onSettled: () => void;
   readonly #request: ServerRequest;
   readonly #match: EndpointMatch;
   readonly #snapshot: Snapshot;
@@ -65,8 +66,15 @@ export class Exchange {
   #wake: (() => void) | null = null;
   #isSettled = false;
 
-  constructor(deps: ExchangeDependencies, request: ServerRequest, match: EndpointMatch) {
+  /** @param onSettled called once, when the answer is over: for a stream, when it has ended */
+  constructor(
+    deps: ExchangeDependencies,
+    request: ServerRequest,
+    match: EndpointMatch,
+    onSettled: () => void = () => {},
+  ) {
     this.#deps = deps;
+    this.#onSettled = onSettled;
     this.#request = request;
     this.#match = match;
     this.#snapshot = deps.ports.snapshots.current();
@@ -178,7 +186,6 @@ export class Exchange {
       {
         provider,
         facet: service.facet,
-        request,
         context,
         limits,
         encoder: this.#match.endpoint.encoder,
@@ -190,7 +197,7 @@ export class Exchange {
       clock,
     );
     this.#current = attempt;
-    const end = await attempt.start(upstream).done;
+    const end = await attempt.start(upstream, request).done;
     if (end.kind === 'stream') void end.whole.then(() => slot.release());
     else slot.release();
     return end;
@@ -302,6 +309,7 @@ export class Exchange {
 
   #streaming(end: Extract<AttemptEnd, { kind: 'stream' }>, decision: AttemptDecision): ServerResponse {
     this.#story.answerBegins();
+    this.#story.forgetBody();
     const headers = answerHeaders(this.#story.facts(), 'text/event-stream; charset=utf-8');
     headers.push(['cache-control', 'no-cache, no-transform'], ['x-accel-buffering', 'no']);
     addUpstreamHeaders(headers, end.head);
@@ -418,6 +426,7 @@ export class Exchange {
   #settle(end: RequestEnd, status: number, usage: Usage | null): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
+    this.#onSettled();
     this.#story.accepted?.lease.settle(usage);
     this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
   }

@@ -8,7 +8,9 @@ import type { Attempt } from '../router/route.ts';
 /** The status a client sees for an error, in the profile that the operator chose. */
 export function statusFor(error: GatewayError, profile: ServerSettings['errorProfile']): number {
   const row: { readonly status: number; readonly litellmStatus?: number } = ERRORS[error.kind];
-  return profile === 'litellm-1.81' ? (row.litellmStatus ?? row.status) : row.status;
+  // LiteLLM's timeouts are 408, but for a provider that said 504 itself.
+  if (profile !== 'litellm-1.81' || error.provider?.status === 504) return row.status;
+  return row.litellmStatus ?? row.status;
 }
 
 /**
@@ -67,7 +69,8 @@ function errorKind(outcome: Failure): ErrorKind {
 
 function upstreamErrorKind(status: number): ErrorKind {
   if (status === 408 || status === 504) return 'upstream-timeout';
-  if (status === 502) return 'upstream-bad-gateway';
+  // Nothing is followed: a redirect is an address that is wrong in the configuration.
+  if (status === 502 || status < 400) return 'upstream-bad-gateway';
   return status === 503 || status === 529 ? 'upstream-unavailable' : 'upstream-error';
 }
 
@@ -113,7 +116,7 @@ export function exhaustedError(
   const groups = fallbackGroups.length === 0 ? 'None' : `[${fallbackGroups.map((name) => `'${name}'`).join(', ')}]`;
   const tried = attempts.map((each) => `${each.deployment.id} (${each.group}): ${redact(describe(each.outcome))}`);
   const message =
-    `${error.message}. Received Model Group=${requestedModel}\nAvailable Model Group Fallbacks=${groups}` +
+    `${error.message.replace(/\.$/, '')}. Received Model Group=${requestedModel}\nAvailable Model Group Fallbacks=${groups}` +
     (attempts.length > 1 ? `\nTried: ${tried.join('; ')}` : '');
   return { ...error, message, retryAfter: shortestRetryAfter(attempts) };
 }

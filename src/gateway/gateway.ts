@@ -2,7 +2,7 @@ import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
-import { decodePath, matchEndpoint } from '../endpoints/registry.ts';
+import { decodePath, type EndpointMatch, matchEndpoint } from '../endpoints/registry.ts';
 import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { authenticate } from './authenticate.ts';
 import { Exchange, type ExchangeDependencies } from './exchange.ts';
@@ -46,7 +46,7 @@ export class Gateway {
     this.#pages = this.#table();
   }
 
-  /** LLM requests that have not been answered yet. */
+  /** LLM requests whose answer is not over; streams that run are among them. */
   get running(): number {
     return this.#running;
   }
@@ -54,17 +54,16 @@ export class Gateway {
   handle(request: ServerRequest): ServerResponse | Promise<ServerResponse> {
     const path = this.#strip(request.path);
     const match = path === null ? null : matchEndpoint(path);
-    if (match !== null && request.method === 'POST') return this.#exchange(new Exchange(this.#options, request, match));
+    if (match !== null && request.method === 'POST') return this.#exchange(request, match);
     return this.#page(request, path, match !== null);
   }
 
-  async #exchange(exchange: Exchange): Promise<ServerResponse> {
+  #exchange(request: ServerRequest, match: EndpointMatch): Promise<ServerResponse> {
     this.#running += 1;
-    try {
-      return await exchange.run();
-    } finally {
+    const settled = (): void => {
       this.#running -= 1;
-    }
+    };
+    return new Exchange(this.#options, request, match, settled).run();
   }
 
   #strip(path: string): string | null {
@@ -89,7 +88,18 @@ export class Gateway {
       if (principal.kind !== 'master') return this.#refuse(request, principal);
     }
     const answer = await page.answer(request, path);
-    return 'message' in answer ? this.#refuse(request, answer) : answer;
+    if ('message' in answer) return this.#refuse(request, answer);
+    const headers = [...answer.headers, ...this.#names(request)];
+    addCors(headers, request, snapshot);
+    return { ...answer, headers };
+  }
+
+  #names(request: ServerRequest): HeaderPair[] {
+    const id = clientLabel(request.header('x-request-id')) ?? this.#options.ports.hexId();
+    return [
+      ['x-request-id', id],
+      ['x-litellm-call-id', id],
+    ];
   }
 
   #find(path: string): Page | undefined {
@@ -147,12 +157,7 @@ export class Gateway {
   #refuse(request: ServerRequest, error: GatewayError, allow: readonly string[] = []): ServerResponse {
     const snapshot = this.#options.ports.snapshots.current();
     const status = statusFor(error, snapshot.server.errorProfile);
-    const id = clientLabel(request.header('x-request-id')) ?? this.#options.ports.hexId();
-    const headers: HeaderPair[] = [
-      ['content-type', 'application/json'],
-      ['x-request-id', id],
-      ['x-litellm-call-id', id],
-    ];
+    const headers: HeaderPair[] = [['content-type', 'application/json'], ...this.#names(request)];
     if (allow.length > 0) headers.push(['allow', [...allow, 'OPTIONS'].join(', ')]);
     addCors(headers, request, snapshot);
     return { kind: 'whole', status, headers, body: openaiError(error, status) };
@@ -163,10 +168,7 @@ function json(status: number, body: unknown): ServerResponse {
   return {
     kind: 'whole',
     status,
-    headers: [
-      ['content-type', 'application/json'],
-      ['access-control-allow-origin', '*'],
-    ],
+    headers: [['content-type', 'application/json']],
     body: JSON.stringify(body),
   };
 }

@@ -10,13 +10,24 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding'],
   ...['upgrade', 'set-cookie', 'alt-svc', 'strict-transport-security', 'nel', 'report-to', 'via', 'www-authenticate'],
   ...['openai-organization', 'openai-project', 'anthropic-organization-id', 'anthropic-workspace-id'],
+  // A server that repeats what it was sent would give our credential away.
+  ...['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'cookie'],
 ]);
+
+/** Bytes of upstream headers that come back; clients refuse answers with long heads, Node's at 16 KB. */
+const MOST_RETURNED_BYTES = 8 * 1024;
 
 /** Rate limits of the upstream that clients read under their own names. */
 const RATE_LIMIT = /^x-ratelimit-(limit|remaining|reset)-(requests|tokens)$/;
 
 /** Client headers that go on to the provider (transport.md §1.2); `idempotency-key` only to the first. */
 const FORWARDED = ['openai-beta', 'anthropic-beta', 'x-client-request-id'] as const;
+
+/**
+ * Values that can be sent. The server lets DEL pass, which no request may hold: sending would fail, and the failure
+ * would count against the deployment.
+ */
+const SENDABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** With `forward_client_headers_to_llm_api`: every `x-*` but those that speak to the gateway or to proxies. */
 const FORWARDABLE =
@@ -60,7 +71,7 @@ export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPa
     ['x-litellm-response-duration-ms', milliseconds(facts.duration)],
     ['x-litellm-overhead-duration-ms', milliseconds(facts.overhead)],
   ];
-  if (facts.modelId !== null) headers.push(['x-litellm-model-id', facts.modelId]);
+  if (facts.modelId !== null) headers.push(['x-litellm-model-id', headerText(facts.modelId)]);
   if (facts.modelGroup !== null) headers.push(['x-litellm-model-group', headerText(facts.modelGroup)]);
   if (facts.apiBase !== null) headers.push(['x-litellm-model-api-base', headerText(facts.apiBase)]);
   if (facts.provider !== null) headers.push(['x-litellm-model-provider', facts.provider]);
@@ -72,8 +83,11 @@ export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPa
 
 /** Adds the upstream's headers as `llm_provider-*`, and its rate limits under their own names too. */
 export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): void {
+  let left = MOST_RETURNED_BYTES;
   for (const [name, value] of head.pairs) {
     if (NEVER_RETURNED.has(name)) continue;
+    left -= name.length + value.length;
+    if (left < 0) return;
     headers.push([`llm_provider-${name}`, value]);
     if (RATE_LIMIT.test(name)) headers.push([name, value]);
   }
@@ -107,7 +121,7 @@ function allowedOrigin(request: ServerRequest, snapshot: Snapshot): string | nul
   return origin !== null && corsOrigins.includes(origin) ? origin : null;
 }
 
-/** The client's headers that may go upstream. */
+/** The client's headers that may go upstream; those that cannot be sent are left out. */
 export function forwardedHeaders(request: ServerRequest, snapshot: Snapshot, isFirstAttempt: boolean): HeaderPair[] {
   const headers: HeaderPair[] = [];
   for (const name of FORWARDED) {
@@ -123,7 +137,7 @@ export function forwardedHeaders(request: ServerRequest, snapshot: Snapshot, isF
       if (FORWARDABLE.test(pair[0]) && !headers.some(([name]) => name === pair[0])) headers.push(pair);
     }
   }
-  return headers;
+  return headers.filter(([, value]) => SENDABLE.test(value));
 }
 
 function milliseconds(value: Millis): string {
@@ -132,5 +146,6 @@ function milliseconds(value: Millis): string {
 
 /** Text that may stand in a header line: anything outside printable ASCII is percent-encoded. */
 function headerText(value: string): string {
-  return value.replace(/[^\x20-\x7e]/g, (character) => encodeURIComponent(character));
+  // By whole characters: half of a surrogate pair has no encoding.
+  return value.toWellFormed().replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
 }

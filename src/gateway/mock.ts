@@ -35,7 +35,7 @@ export function mockFailure(
         ? {
             kind: 'upstream-error',
             retryAfter: null,
-            words: words(500, 'This is a mock exception for model=, to trigger a fallback'),
+            words: words(500, 'This is a mock exception to trigger a fallback'),
           }
         : null;
     case 'context':
@@ -75,6 +75,7 @@ export function mockAnswer(
   const failure = mockTextFailure(text);
   if (failure !== null) return { kind: 'failed', outcome: failure };
   const chat = mockCompletion(text, toolCalls, context);
+  if (!context.isStreaming && breaksMidStream(text)) return { kind: 'failed', outcome: midStreamFailure() };
   if (!context.isStreaming)
     return { kind: 'reply', reply: { kind: 'chat', chat, usage: MOCK_USAGE, finish: 'normal' }, head: HEAD };
   return mockStream(chat, text, context, means);
@@ -113,6 +114,14 @@ function readToolCall(value: Json): ToolCall | null {
   };
 }
 
+function breaksMidStream(text: string): boolean {
+  return text.startsWith('Exception: mock_streaming_error');
+}
+
+function midStreamFailure(): Failure {
+  return { kind: 'upstream-error', retryAfter: null, words: words(529, 'mock streaming error') };
+}
+
 function mockStream(
   chat: ChatCompletion,
   text: string,
@@ -129,12 +138,12 @@ function mockStream(
   );
   relay.meaningful();
   relay.usage(MOCK_USAGE);
-  const breaks = text.startsWith('Exception: mock_streaming_error');
+  const breaks = breaksMidStream(text);
   for (const chunk of mockChunks(chat, context.wantsUsage)) {
     relay.chunk(chunk);
     if (breaks && chunk.choices[0]?.delta.content) break;
   }
-  if (breaks) relay.fail({ kind: 'upstream-error', retryAfter: null, words: words(529, 'mock streaming error') });
+  if (breaks) relay.fail(midStreamFailure());
   else relay.complete();
   return { kind: 'stream', relay, head: HEAD, whole: promise };
 }

@@ -223,8 +223,9 @@ export class Relay implements StreamSink {
     stream.end();
   }
 
-  /** The client is gone: nothing may be written any more. */
+  /** The client is gone, or has read nothing for too long: its connection is cut, should there be one still. */
   abandon(): void {
+    if (this.#state !== 'ended') this.#stream?.cut();
     this.#state = 'ended';
     this.#protocolEnded = true;
     this.#keepAlive?.cancel();

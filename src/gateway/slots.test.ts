@@ -11,7 +11,7 @@ describe('the slots of a deployment', () => {
   test('without a limit are free', () => {
     const slots = new Slots(new VirtualClock());
     for (let count = 0; count < 100; count += 1)
-      expect(slots.take(testDeployment('openai', 'm'), settings, seconds(1))).not.toBeInstanceOf(Promise);
+      expect(slots.take(testDeployment('openai', 'm'), settings, seconds(1)).kind).toBe('slot');
   });
 
   test('over the limit wait for one that is released, first come first served', async () => {
@@ -19,13 +19,14 @@ describe('the slots of a deployment', () => {
     const first = slots.take(limited, settings, seconds(1));
     const order: string[] = [];
     const waiting = async (name: string) => {
-      const slot = await slots.take(limited, settings, seconds(1));
+      const ticket = slots.take(limited, settings, seconds(1));
+      const slot = ticket.kind === 'ticket' ? await ticket.slot : ticket;
       order.push(name);
       return slot;
     };
     const second = waiting('second');
     const third = waiting('third');
-    if (first instanceof Promise) throw new Error('the first is free');
+    if (first.kind === 'ticket') throw new Error('the first is free');
     first.release();
     (await second)?.release();
     await third;
@@ -38,17 +39,29 @@ describe('the slots of a deployment', () => {
     void slots.take(limited, settings, seconds(1));
     const waiting = slots.take(limited, settings, seconds(1));
     clock.advanceTo(seconds(1));
-    expect(await waiting).toBeNull();
+    expect(waiting.kind === 'ticket' && (await waiting.slot)).toBeNull();
+  });
+
+  test('are not kept for who left the queue, whose wait is over at once', async () => {
+    const slots = new Slots(new VirtualClock());
+    const first = slots.take(limited, settings, seconds(1));
+    const left = slots.take(limited, settings, seconds(1));
+    const next = slots.take(limited, settings, seconds(1));
+    if (first.kind === 'ticket' || left.kind === 'slot' || next.kind === 'slot') throw new Error('one place only');
+    left.leave();
+    expect(await left.slot).toBeNull();
+    first.release();
+    expect((await next.slot)?.kind).toBe('slot');
   });
 
   test('released twice count once', () => {
     const slots = new Slots(new VirtualClock());
     const slot = slots.take(limited, settings, seconds(1));
-    if (slot instanceof Promise) throw new Error('the first is free');
+    if (slot.kind === 'ticket') throw new Error('the first is free');
     slot.release();
     slot.release();
-    expect(slots.take(limited, settings, seconds(1))).not.toBeInstanceOf(Promise);
-    expect(slots.take(limited, settings, seconds(1))).toBeInstanceOf(Promise);
+    expect(slots.take(limited, settings, seconds(1)).kind).toBe('slot');
+    expect(slots.take(limited, settings, seconds(1)).kind).toBe('ticket');
   });
 });
 

@@ -8,7 +8,17 @@ const REQUESTS_PER_MINUTE_PER_SLOT = 6;
 
 /** A place at a deployment; `release` may be called more than once. */
 export interface Slot {
+  readonly kind: 'slot';
   release(): void;
+}
+
+/** A place in the queue for a slot. */
+export interface Ticket {
+  readonly kind: 'ticket';
+  /** Null when the wait was too long, or given up. */
+  readonly slot: Promise<Slot | null>;
+  /** Gives the place up; too late when the slot was granted already. */
+  leave(): void;
 }
 
 interface Waiter {
@@ -21,7 +31,7 @@ interface Queue {
   readonly waiting: Set<Waiter>;
 }
 
-const FREE_SLOT: Slot = { release() {} };
+const FREE_SLOT: Slot = { kind: 'slot', release() {} };
 
 /**
  * The semaphore of each deployment (`max_parallel_requests`): requests over the limit wait, they are not refused.
@@ -39,23 +49,26 @@ export class Slots {
   /**
    * Takes a place, now if there is one.
    *
-   * @param patience longest wait; afterwards the answer is null
+   * @param patience longest wait
    */
-  take(deployment: Deployment, settings: RoutingSettings, patience: Millis): Slot | Promise<Slot | null> {
+  take(deployment: Deployment, settings: RoutingSettings, patience: Millis): Slot | Ticket {
     const limit = slotLimit(deployment, settings);
     if (limit === null) return FREE_SLOT;
     const queue = this.#queue(deployment.id);
     if (queue.busy < limit) return this.#grant(queue);
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        grant: resolve,
-        timer: this.#clock.after(patience, () => {
-          queue.waiting.delete(waiter);
-          resolve(null);
-        }),
-      };
-      queue.waiting.add(waiter);
-    });
+    return this.#wait(queue, patience);
+  }
+
+  #wait(queue: Queue, patience: Millis): Ticket {
+    const { promise, resolve } = Promise.withResolvers<Slot | null>();
+    const leave = (): void => {
+      if (!queue.waiting.delete(waiter)) return;
+      waiter.timer.cancel();
+      resolve(null);
+    };
+    const waiter: Waiter = { grant: resolve, timer: this.#clock.after(patience, leave) };
+    queue.waiting.add(waiter);
+    return { kind: 'ticket', slot: promise, leave };
   }
 
   #queue(id: string): Queue {
@@ -71,6 +84,7 @@ export class Slots {
     queue.busy += 1;
     let isHeld = true;
     return {
+      kind: 'slot',
       release: () => {
         if (!isHeld) return;
         isHeld = false;

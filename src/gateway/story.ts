@@ -6,10 +6,13 @@ import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
 import type { Attempt, Decision, Route } from '../router/route.ts';
+import { type JsonBody, scanObject } from '../wire/json-splice.ts';
 import type { Accepted } from './accept.ts';
 import type { AnswerFacts } from './headers.ts';
 
 export type AttemptDecision = Extract<Decision, { kind: 'attempt' }>;
+
+const NO_BODY = scanObject(Buffer.from('{}')) as JsonBody; // it is an object
 
 /** Names of one request: ours, the client's label, and what `x-request-id` says. */
 export interface RequestNames {
@@ -67,6 +70,12 @@ export class Story {
     this.attempts.push(attempt);
     this.#attemptStart = null;
     return attempt;
+  }
+
+  /** No attempt follows any more: the client's prompt need not stay in memory while the answer streams. */
+  forgetBody(): void {
+    const { accepted } = this;
+    if (accepted !== null) this.accepted = { ...accepted, call: { ...accepted.call, body: NO_BODY } };
   }
 
   /** The first byte leaves for the client. */

@@ -12,7 +12,6 @@ export interface Logger {
   info(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
   error(message: string, fields?: Record<string, unknown>): void;
-  setLevel(level: LogLevel): void;
   /** Writes what is waiting; called before the process ends. */
   flush(): void;
 }
@@ -26,7 +25,7 @@ export interface Logger {
  * @param wall epoch milliseconds
  */
 export function createLogger(level: LogLevel, write: (lines: string) => void, wall: () => number): Logger {
-  let lowest = RANK[level];
+  const lowest = RANK[level];
   let pending = '';
   let timer: ReturnType<typeof setTimeout> | null = null;
   const flush = () => {
@@ -47,9 +46,6 @@ export function createLogger(level: LogLevel, write: (lines: string) => void, wa
     info: (message, fields) => log('info', message, fields),
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
-    setLevel: (next) => {
-      lowest = RANK[next];
-    },
     flush,
   };
 }
@@ -62,6 +58,8 @@ function clean(_key: string, value: unknown): unknown {
   if (typeof value === 'string') return redact(value);
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Secret) return value.toString();
-  if (value instanceof Error) return { name: value.name, message: redact(value.message) };
+  if (value instanceof Error) {
+    return { name: value.name, message: redact(value.message), stack: redact(value.stack ?? '') };
+  }
   return value;
 }

@@ -24,7 +24,7 @@ interface AttemptFacts {
 /**
  * The numbers of the data plane, under LiteLLM's names where it has one and `tollgate_*` where it has none.
  *
- * Names that clients choose never become a label: a request for an unknown model counts under `other`.
+ * Names that clients choose never become a label: a model that only a pattern matches counts under `other`.
  */
 export class RequestMetrics {
   readonly #requests;
@@ -42,7 +42,7 @@ export class RequestMetrics {
   readonly #outputTokens;
   readonly #isKnown: (model: string) => boolean;
 
-  /** @param isKnown whether a requested name is one of the configuration's own */
+  /** @param isKnown whether a name, asked for or asked of a provider, is one of the configuration's own */
   constructor(registry: MetricsRegistry, isKnown: (model: string) => boolean) {
     const requests = ['requested_model', 'status_code', 'route', 'model_id'];
     const models = ['requested_model', 'model', 'model_id'];
@@ -117,7 +117,8 @@ export class RequestMetrics {
   request(entry: LedgerEntry): void {
     const model_id = entry.deployment ?? 'None';
     const requested_model = this.#known(entry.requestedModel);
-    const labels = { requested_model, model: entry.model ?? 'None', model_id };
+    const model = entry.model === null ? 'None' : this.#known(entry.model);
+    const labels = { requested_model, model, model_id };
     const status = String(entry.status);
     this.#requests.add({ requested_model, status_code: status, route: entry.endpoint, model_id });
     if (entry.end !== 'success') {

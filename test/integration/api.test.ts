@@ -241,7 +241,7 @@ describe('errors', () => {
   test('of an unknown model name the nearest', async () => {
     const error = await errorOf(await gateway.chat({ model: 'gtp-4o' }));
     expect(error).toMatchObject({ status: 400, param: 'model', code: '400' });
-    expect(error.message).toContain('Invalid model name passed in model=gtp-4o');
+    expect(error.message).toStartWith('/chat/completions: Invalid model name passed in model=gtp-4o.');
     expect(error.message).toContain('gpt-4o');
   });
 
@@ -385,11 +385,45 @@ describe('controls in the body', () => {
     expect(simulator.requests).toHaveLength(0);
   });
 
+  for (const [mocked, embedding] of [
+    [
+      [0.1, -2e-7],
+      [0.1, -2e-7],
+    ],
+    ['any text', [0, 0, 0]],
+  ] as const) {
+    test(`mock_response ${JSON.stringify(mocked)} of embeddings is a vector`, async () => {
+      const response = await gateway.post('/v1/embeddings', { model: 'embed', input: 'x', mock_response: mocked });
+      expect(await response.json()).toMatchObject({
+        object: 'list',
+        data: [{ object: 'embedding', index: 0, embedding }],
+      });
+      expect(simulator.requests).toHaveLength(0);
+    });
+  }
+
+  test('additional_drop_params and allowed_openai_params hold for one request', async () => {
+    await gateway.chat({ model: 'gpt-4o', seed: 1, top_p: 0.5, additional_drop_params: ['seed'] });
+    await gateway.chat({ model: 'claude', seed: 1, allowed_openai_params: ['seed'] });
+    const [dropped, allowed] = simulator.requests.map(({ json }) => json);
+    expect(dropped).toHaveProperty('top_p', 0.5);
+    expect(dropped).not.toHaveProperty('seed');
+    expect(dropped).not.toHaveProperty('additional_drop_params');
+    expect(allowed).toHaveProperty('seed', 1);
+  });
+
+  test('a whole answer says as model who answered, also after a fallback', async () => {
+    simulator.inject('context-length', { times: 1 });
+    const response = await gateway.chat({ model: 'gpt-4o' });
+    expect(await response.json()).toHaveProperty('model', 'claude-3-5-sonnet-20241022');
+  });
+
   for (const [text, status] of [
     ['litellm.RateLimitError', 429],
     ['litellm.ContextWindowExceededError', 400],
     ['litellm.InternalServerError', 500],
     ['Exception: content_filter_policy', 400],
+    ['Exception: mock_streaming_error', 503],
   ] as const) {
     test(`mock_response ${text} fails with ${status}`, async () => {
       expect((await gateway.chat({ model: 'backup', mock_response: text })).status).toBe(status);

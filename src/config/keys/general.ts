@@ -30,7 +30,10 @@ const megabytes = z.union(
 );
 
 export const generalSettings = {
-  master_key: honoured(text, 'The admin key, as `os.environ/LITELLM_MASTER_KEY`. Default: that variable.'),
+  master_key: honoured(
+    text,
+    'The admin key, as `os.environ/LITELLM_MASTER_KEY`. Default: the variable LITELLM_MASTER_KEY.',
+  ),
   database_url: later(text, DATABASE),
   database_connection_pool_limit: later(positive, DATABASE),
   database_connection_timeout: later(seconds, DATABASE),
@@ -150,6 +153,6 @@ export const generalSettings = {
   ),
   log_level: honoured(
     oneOf(['debug', 'info', 'warn', 'error']),
-    '(Tollgate) Default: LITELLM_LOG or LITELLM_LOG_LEVEL, else info.',
+    '(Tollgate) The least important lines that are logged. Default: LITELLM_LOG or LITELLM_LOG_LEVEL, else info.',
   ),
 };

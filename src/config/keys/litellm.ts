@@ -87,7 +87,10 @@ export const litellmSettings = {
   ),
   ssl_certificate: later(text, 'TLS settings'),
   disable_hf_tokenizer_download: ignored(truth, 'nothing is downloaded'),
-  disable_token_counter: ignored(truth, 'tokens are counted by size, which costs nothing'),
+  disable_token_counter: ignored(
+    truth,
+    'tokens are counted only for pre-call checks of long prompts: enable_pre_call_checks turns that off',
+  ),
   disable_end_user_cost_tracking: later(truth, 'cost tracking'),
   disable_end_user_cost_tracking_prometheus_only: later(truth, 'cost tracking'),
   enable_end_user_cost_tracking_prometheus_only: later(truth, 'cost tracking'),

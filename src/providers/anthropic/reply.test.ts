@@ -46,7 +46,7 @@ describe('a reply', () => {
       id: 'chatcmpl-0123456789abcdef0123456789abcdef',
       object: 'chat.completion',
       created: 1_700_000_000,
-      model: 'claude',
+      model: 'claude-sonnet-4-5',
       choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, logprobs: null, finish_reason: 'stop' }],
       usage: {
         prompt_tokens: 3,

@@ -29,7 +29,7 @@ function chatReply(message: JsonObject, blocks: BlockReader, context: CallContex
       id: `chatcmpl-${context.id}`,
       object: 'chat.completion',
       created: context.created,
-      model: context.requestedModel,
+      model: stringMember(message, 'model') ?? context.model,
       choices: [
         {
           index: 0,

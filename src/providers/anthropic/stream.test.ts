@@ -56,7 +56,7 @@ describe('a stream', () => {
       id: 'chatcmpl-0123456789abcdef0123456789abcdef',
       object: 'chat.completion.chunk',
       created: 1_700_000_000,
-      model: 'claude',
+      model: 'claude-sonnet-4-5',
       choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     });
     expect<unknown>(found.chunks).toEqual([

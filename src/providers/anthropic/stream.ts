@@ -40,6 +40,8 @@ type OpenBlock =
 class AnthropicStream implements StreamDecoder {
   readonly #context: CallContext;
   readonly #blocks = new Map<number, OpenBlock>();
+  /** As the upstream says it: what a client reads as `model` is who answered, after a fallback above all. */
+  #model: string;
   #state: 'before' | 'open' | 'ended' = 'before';
   #committed = false;
   #toolCount = 0;
@@ -54,6 +56,7 @@ class AnthropicStream implements StreamDecoder {
 
   constructor(context: CallContext) {
     this.#context = context;
+    this.#model = context.model;
   }
 
   push(event: SseEvent, sink: StreamSink): void {
@@ -98,7 +101,9 @@ class AnthropicStream implements StreamDecoder {
   }
 
   #onMessageStart(event: StreamEvent, sink: StreamSink): void {
-    const usage = objectMember(objectMember(event, 'message') ?? {}, 'usage');
+    const message = objectMember(event, 'message') ?? {};
+    const usage = objectMember(message, 'usage');
+    this.#model = stringMember(message, 'model') ?? this.#model;
     if (usage !== null) this.#takeUsage(usage, sink);
     this.#open(sink);
   }
@@ -350,25 +355,25 @@ class AnthropicStream implements StreamDecoder {
   }
 
   #chunk(delta: ChatDelta, finish: FinishReason | null): ChatChunk {
-    const { id, created, requestedModel, wantsUsage } = this.#context;
+    const { id, created, wantsUsage } = this.#context;
     return {
       id: `chatcmpl-${id}`,
       object: 'chat.completion.chunk',
       created,
-      model: requestedModel,
+      model: this.#model,
       choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
       ...(wantsUsage ? { usage: null } : {}),
     };
   }
 
   #usageChunk(): ChatChunk {
-    const { id, created, requestedModel } = this.#context;
+    const { id, created } = this.#context;
     const usage = clientUsage(this.#usage(), this.#wireUsage);
     return {
       id: `chatcmpl-${id}`,
       object: 'chat.completion.chunk',
       created,
-      model: requestedModel,
+      model: this.#model,
       choices: [],
       usage,
     };

@@ -1,15 +1,15 @@
 import { classifyReply } from '../classify.ts';
 import { passThroughFacet, type Wiring } from '../openai/facet.ts';
-import { isChatModelName, STRICT_OPENAI } from '../openai/openai.ts';
+import { forModel, isChatModelName, STRICT_OPENAI } from '../openai/openai.ts';
 import { PURE } from '../openai/rules.ts';
 import type { CallContext, Provider } from '../provider.ts';
-import { azureUrl, foundryUrl } from './url.ts';
+import { azureUrl, foundryUrl, isServerless } from './url.ts';
 
 const azureWiring: Wiring = {
   provider: 'azure',
   needsKey: () => true,
   keyVariables: ['AZURE_API_KEY'],
-  rules: () => STRICT_OPENAI,
+  rules: (context) => forModel(STRICT_OPENAI, context.model),
   auth: azureAuth,
   url: azureUrl,
   headers: () => [],
@@ -45,6 +45,7 @@ const foundryWiring: Wiring = {
   keyVariables: ['AZURE_AI_API_KEY'],
   // Models of many makers: what one refuses another needs.
   rules: () => PURE,
+  auth: (context) => (isServerless(context.deployment.upstream.baseUrl ?? '') ? 'bearer' : azureAuth(context)),
   url: foundryUrl,
 };
 

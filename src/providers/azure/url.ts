@@ -42,14 +42,18 @@ export function foundryUrl(context: CallContext, dialect: Dialect): string | Ref
   const { address, query } = split(baseUrl);
   const path = OPENAI_PATHS[dialect];
   if (/\/openai\/v1(?:\/|$)/.test(address)) return v1Url(address, query, path, apiVersion);
-  // Serverless endpoints of one model have a host of their own and OpenAI's paths.
-  const serverless = !/\.(?:services\.ai|cognitiveservices|openai)\.azure\./.test(address);
+  const serverless = isServerless(address);
   if (apiVersion !== null) query.set('api-version', apiVersion);
   else if (!serverless && !query.has('api-version')) query.set('api-version', FOUNDRY_API_VERSION);
   return finish(withPath(serverless || address.endsWith('/models') ? address : `${address}/models`, path), query);
 }
 
 const FOUNDRY_API_VERSION = '2024-05-01-preview';
+
+/** Serverless endpoints of one model have a host of their own, OpenAI's paths and OpenAI's way to send the key. */
+export function isServerless(address: string): boolean {
+  return !/\.(?:services\.ai|cognitiveservices|openai)\.azure\./.test(address);
+}
 
 function v1Url(address: string, query: URLSearchParams, path: string, version: string | null): string {
   const base = /\/openai\/v1(?:\/|$)/.test(address) ? address : `${address.replace(/\/openai$/, '')}/openai/v1`;

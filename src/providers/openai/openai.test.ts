@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { testCall, testContext, testDeployment } from '../../../test/support/openai-call.ts';
 import { Secret } from '../../core/secret.ts';
 import type { UpstreamSettings } from '../../core/snapshot.ts';
-import { azure } from '../azure/azure.ts';
+import { azure, azureAi } from '../azure/azure.ts';
 import type { CallContext, Provider } from '../provider.ts';
 import { isChatModelName, openai } from './openai.ts';
 
@@ -66,6 +66,30 @@ describe('headers', () => {
     expect(token.authorization).toBe('Bearer eyJ0eXAi.eyJhdWQi.c2ln');
     expect(token['api-key']).toBeUndefined();
   });
+});
+
+test.each([
+  ['https://r.services.ai.azure.com/models', 'api-key', 'sk-test-credential'],
+  ['https://r.openai.azure.com', 'api-key', 'sk-test-credential'],
+  ['https://mistral-x.eastus.models.ai.azure.com', 'authorization', 'Bearer sk-test-credential'],
+])('the key of azure_ai at %s goes into %s', (baseUrl, name, value) => {
+  const { headers } = request(azureAi, { baseUrl });
+  const { authorization, 'api-key': key } = headers;
+  expect({ authorization, 'api-key': key }).toEqual({ authorization: undefined, 'api-key': undefined, [name]: value });
+});
+
+test('max_tokens of reasoning models is renamed, of others it stays', () => {
+  const body = '{"model":"m","max_tokens":9}';
+  const sent = (provider: Provider, model: string) =>
+    request(provider, { baseUrl: 'https://example.openai.azure.com' }, { model }, body).text;
+  for (const provider of [openai, azure]) {
+    for (const model of ['o1', 'o3-mini', 'o4-mini-2025-04-16', 'gpt-5', 'gpt-5-mini', 'ft:o4-mini:acme']) {
+      expect(sent(provider, model)).toBe(`{"model":"${model}","max_completion_tokens":9}`);
+    }
+    for (const model of ['gpt-4o', 'gpt-4.1', 'olmo-2', 'my-o1']) {
+      expect(sent(provider, model)).toBe(`{"model":"${model}","max_tokens":9}`);
+    }
+  }
 });
 
 test('a credential of the client never goes upstream', () => {

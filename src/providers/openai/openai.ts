@@ -18,7 +18,7 @@ const wiring: Wiring = {
   provider: 'openai',
   needsKey: isOpenAi,
   keyVariables: ['OPENAI_API_KEY'],
-  rules: (context) => (isOpenAi(context) ? STRICT_OPENAI : PURE),
+  rules: (context) => forModel(isOpenAi(context) ? STRICT_OPENAI : PURE, context.model),
   auth: () => 'bearer',
   url: (context, dialect) => joinUrl(context.deployment.upstream.baseUrl ?? BASE_URL, OPENAI_PATHS[dialect]),
   headers: organizationHeader,
@@ -27,8 +27,8 @@ const wiring: Wiring = {
 /**
  * OpenAI, and with `api_base` any server that looks like it (`openai/<model>`).
  *
- * Model rules of OpenAI (`max_tokens` refused by reasoning models and the like) are not applied: the client's request
- * is sent as it is, and OpenAI's own answer says what to change.
+ * Of OpenAI's rules for single models only `forModel`'s is applied: else the client's request is sent as it is, and
+ * OpenAI's own answer says what to change.
  */
 export const openai: Provider = {
   id: 'openai',
@@ -54,6 +54,16 @@ export const openai: Provider = {
  */
 export function isChatModelName(model: string): boolean {
   return /^(?:ft:)?(?:gpt-|chatgpt-|o[134](?:-|$))/.test(model) && !model.includes('instruct');
+}
+
+/**
+ * Reasoning models refuse `max_tokens`, and clients that see a gateway's address send nothing else.
+ *
+ * @see specs/clients.md §9 (Continue); LiteLLM renames it too
+ */
+export function forModel(rules: Rules, model: string): Rules {
+  if (!/^(?:ft:)?(?:o\d|gpt-5)/.test(model)) return rules;
+  return { ...rules, renames: { ...rules.renames, max_tokens: 'max_completion_tokens' } };
 }
 
 /** Servers of others behind `openai/` may need what OpenAI refuses (`reasoning_content` at vLLM), so it stays there. */

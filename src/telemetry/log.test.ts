@@ -1,0 +1,49 @@
+import { expect, test } from 'bun:test';
+import { Secret } from '../core/secret.ts';
+import { createLogger } from './log.ts';
+
+function written(fields: Record<string, unknown>): string {
+  let lines = '';
+  const log = createLogger(
+    'debug',
+    (text) => {
+      lines += text;
+    },
+    () => 0,
+  );
+  log.error('failed with sk-canary-in-a-message', fields);
+  return lines;
+}
+
+test('an error is written with its stack: an internal fault must be findable', () => {
+  const line = JSON.parse(written({ error: new Error('odd') })) as { error: { message: string; stack: string } };
+  expect(line.error.message).toBe('odd');
+  expect(line.error.stack).toContain('log.test');
+});
+
+test('no credential gets out, wherever it stands', () => {
+  const lines = written({
+    error: new Error('refused: sk-canary-in-an-error'),
+    nested: { list: ['Bearer canary-in-a-list'] },
+    secret: new Secret('canary-as-a-secret'),
+    url: 'http://x/?key=canary-in-a-url',
+  });
+  expect(lines).not.toContain('canary');
+  expect(lines.trimEnd().split('\n')).toHaveLength(1);
+});
+
+test('a message below the level is not written', () => {
+  let lines = '';
+  const log = createLogger(
+    'warn',
+    (text) => {
+      lines += text;
+    },
+    () => 0,
+  );
+  log.info('quiet');
+  log.warn('loud');
+  log.flush();
+  expect(lines).not.toContain('quiet');
+  expect(lines).toContain('loud');
+});

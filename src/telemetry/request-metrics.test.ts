@@ -1,0 +1,43 @@
+import { expect, test } from 'bun:test';
+import { deploymentId, groupName, providerId, requestId } from '../core/ids.ts';
+import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { epochMillis, millis } from '../core/units.ts';
+import { MetricsRegistry } from './metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
+
+function entry(requestedModel: string, model: string): LedgerEntry {
+  return {
+    requestId: requestId('r'),
+    callId: 'c',
+    principal: 'master',
+    endpoint: 'chat-completions',
+    requestedModel,
+    group: groupName('openai/*'),
+    deployment: deploymentId('d'),
+    provider: providerId('openai'),
+    model,
+    isStreaming: true,
+    end: 'success',
+    status: 200,
+    usage: null,
+    startedAt: epochMillis(0),
+    duration: millis(1),
+    overhead: millis(1),
+    firstByte: millis(1),
+    attempts: [],
+    user: null,
+    tags: [],
+  };
+}
+
+test('a name that a client made up becomes no label, neither as asked for nor as sent on by a pattern', () => {
+  const registry = new MetricsRegistry();
+  const metrics = new RequestMetrics(registry, (name) => name === 'gpt-4o');
+  metrics.request(entry('gpt-4o', 'gpt-4o'));
+  for (let count = 0; count < 10; count += 1) metrics.request(entry(`openai/made-up-${count}`, `made-up-${count}`));
+  metrics.fallback({ from: 'made-up', to: 'gpt-4o', worked: true });
+  const text = registry.render();
+  expect(text).not.toContain('made-up');
+  expect(text).toContain('requested_model="other",model="other"');
+  expect(text).toContain('requested_model="gpt-4o",model="gpt-4o"');
+});
