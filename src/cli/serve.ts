@@ -59,7 +59,7 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
   mkdirSync(args.dataDir, { recursive: true });
 
-  const log = createLogger(logLevel(args, env, loaded), (lines) => io.write(lines), systemClock.wall);
+  const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
   logFindings(log, loaded);
   for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
 
@@ -115,18 +115,10 @@ function loadOptions(args: ServeArguments, io: Io, env: Environment, demo: Demo 
   return { path: args.config, readFile: io.readFile, env, strict: false, demo };
 }
 
-function logLevel(args: ServeArguments, env: Environment, loaded: Loaded): LogLevel {
+/** Flags beat the configuration, whose own rule knows the environment. */
+function logLevel(args: ServeArguments, loaded: Loaded): LogLevel {
   if (args.debug === 'detailed') return 'debug';
-  if (args.debug === 'debug') return 'info';
-  const named = (env.LITELLM_LOG ?? env.LITELLM_LOG_LEVEL ?? '').toLowerCase();
-  const known: Readonly<Record<string, LogLevel>> = {
-    debug: 'debug',
-    info: 'info',
-    warning: 'warn',
-    warn: 'warn',
-    error: 'error',
-  };
-  return known[named] ?? loaded.snapshot.server.logLevel;
+  return args.debug === 'debug' ? 'info' : loaded.snapshot.server.logLevel;
 }
 
 interface Running {
@@ -144,7 +136,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const slots = new Slots(systemClock);
   const usageRefusals = new UsageRefusals();
   const registry = new MetricsRegistry();
-  const metrics = new RequestMetrics(registry, (model) => isKnownName(snapshot, model));
+  const metrics = new RequestMetrics(registry, (model) => namesOf(snapshot).has(model));
   const reload = new ReloadState(registry);
   const upstream = createUpstream(
     { ca: sources.env.NODE_EXTRA_CA_CERTS === undefined ? undefined : readOrNothing(sources) },
@@ -185,7 +177,11 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
 
   registry.observed('tollgate_config_version', 'Version of the configuration in use.', () => snapshot.version);
   registry.observed('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
-  registry.observed('tollgate_requests_in_flight', 'LLM requests not answered yet.', () => gateway.running);
+  registry.observed(
+    'tollgate_requests_in_flight',
+    'LLM requests whose answer is not over, streams included.',
+    () => gateway.running,
+  );
 
   const gateway = new Gateway({
     ports,
@@ -287,9 +283,17 @@ class ReloadState {
   }
 }
 
-function isKnownName(snapshot: Snapshot, model: string): boolean {
-  for (const name of snapshot.groups.keys()) if (name === model) return true;
-  return snapshot.aliases.has(model);
+const names = new WeakMap<Snapshot, ReadonlySet<string>>();
+
+/** Names of the configuration's own: what clients may ask for and what is asked of providers, stars not filled in. */
+function namesOf(snapshot: Snapshot): ReadonlySet<string> {
+  let known = names.get(snapshot);
+  if (known === undefined) {
+    const deployments = [...snapshot.deployments.values()].flatMap(({ id, model }) => [id, model]);
+    known = new Set([...snapshot.groups.keys(), ...snapshot.aliases.keys(), ...deployments]);
+    names.set(snapshot, known);
+  }
+  return known;
 }
 
 function readOrNothing({ io, env }: Sources): string | undefined {

@@ -39,6 +39,7 @@ export const ERRORS = {
   'upstream-unreachable': { status: 502, type: 'server_error', litellmStatus: 500, className: 'APIConnectionError' },
   'upstream-broken': { status: 502, type: 'server_error', litellmStatus: 500, className: 'APIConnectionError' },
   'upstream-rate-limited': { status: 429, type: 'throttling_error', className: 'RateLimitError' },
+  'upstream-conflict': { status: 409, type: 'conflict_error', className: 'APIError' },
   'upstream-error': { status: 500, type: 'server_error', className: 'InternalServerError' },
   'upstream-bad-gateway': { status: 502, type: 'server_error', className: 'BadGatewayError' },
   'upstream-unavailable': { status: 503, type: 'server_error', className: 'ServiceUnavailableError' },

@@ -1,5 +1,6 @@
+import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { GroupName } from '../core/ids.ts';
-import type { Deployment, Snapshot } from '../core/snapshot.ts';
+import type { Deployment, FallbackMap, Snapshot } from '../core/snapshot.ts';
 
 /** What LiteLLM gives as the birth of every model (litellm.md §3.3). */
 const CREATED = 1677610602;
@@ -9,11 +10,49 @@ interface ModelObject {
   readonly object: 'model';
   readonly created: number;
   readonly owned_by: 'openai';
+  readonly metadata?: { readonly fallbacks: readonly string[] };
 }
 
-/** `GET /v1/models`: every public name with at least one usable deployment, hidden aliases left out. */
-export function modelList(snapshot: Snapshot): { readonly data: readonly ModelObject[]; readonly object: 'list' } {
-  return { data: publicNames(snapshot).map(modelObject), object: 'list' };
+interface ModelList {
+  readonly data: readonly ModelObject[];
+  readonly object: 'list';
+}
+
+/**
+ * `GET /v1/models`: every public name with at least one usable deployment, hidden aliases left out.
+ *
+ * @param query `include_metadata=true` adds the fallbacks of each (`fallback_type`: general, context_window,
+ *   content_policy); `scope` may only be `expand`
+ */
+export function modelList(snapshot: Snapshot, query: URLSearchParams): ModelList | GatewayError {
+  const scope = query.get('scope');
+  if (scope !== null && scope !== 'expand') {
+    return gatewayError('invalid-parameter', `Invalid scope '${scope}'. The only scope is 'expand'.`, {
+      param: 'scope',
+    });
+  }
+  const names = publicNames(snapshot);
+  if (query.get('include_metadata') !== 'true') return { data: names.map(modelObject), object: 'list' };
+  const fallbacks = fallbacksOf(snapshot, query.get('fallback_type') ?? 'general');
+  if (fallbacks === null) {
+    const message = 'fallback_type must be general, context_window or content_policy.';
+    return gatewayError('invalid-parameter', message, { param: 'fallback_type' });
+  }
+  const data = names.map((name) => ({ ...modelObject(name), metadata: { fallbacks: fallbacks.get(name) ?? [] } }));
+  return { data, object: 'list' };
+}
+
+function fallbacksOf({ routing }: Snapshot, type: string): FallbackMap | null {
+  switch (type) {
+    case 'general':
+      return routing.fallbacks;
+    case 'context_window':
+      return routing.contextWindowFallbacks ?? new Map();
+    case 'content_policy':
+      return routing.contentPolicyFallbacks ?? new Map();
+    default:
+      return null;
+  }
 }
 
 /** `GET /v1/models/{id}`, or null when no such name is served. */

@@ -104,7 +104,7 @@ function clientCall(body: JsonBody, controls: Controls, match: EndpointMatch, sn
     typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true;
   return {
     dialect: match.endpoint.dialect,
-    body: edited(body, controls.removals),
+    body: edited(body, controls.edits),
     isStreaming,
     wantsUsage: asked || snapshot.server.streamUsage === 'always',
   };

@@ -1,4 +1,5 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { HeaderPair } from '../core/http.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { FallbackMap } from '../core/snapshot.ts';
 import { type Millis, seconds } from '../core/units.ts';
@@ -6,6 +7,7 @@ import { type ClientFallback, NO_CONTROLS, type RoutingControls } from '../route
 import type { ServerRequest } from '../transport/server.ts';
 import type { Edit, JsonBody } from '../wire/json-splice.ts';
 import { type ClientCredentials, readCredentials } from './client-credentials.ts';
+import { extraBody, extraHeaders } from './client-extras.ts';
 
 /** Members that are for the gateway and never go upstream (litellm.md §2.9). */
 const GATEWAY_MEMBERS: ReadonlySet<string> = new Set([
@@ -16,6 +18,7 @@ const GATEWAY_MEMBERS: ReadonlySet<string> = new Set([
   ...['tags', 'litellm_metadata', 'cache', 'guardrails', 'guardrail_config', 'disable_global_guardrails', 'no-log'],
   ...['litellm_session_id', 'litellm_trace_id', 'litellm_call_id', 'litellm_logging_obj', 'fastest_response'],
   ...['drop_params', 'allowed_openai_params', 'additional_drop_params', 'secret_fields', 'proxy_server_request'],
+  ...['extra_headers', 'extra_body'],
   ...['api_key', 'api_base', 'base_url', 'api_version', 'user_config', 'model_info', 'custom_llm_provider'],
 ]);
 
@@ -29,8 +32,10 @@ export interface Controls {
   readonly allowedParams: readonly string[];
   readonly mock: MockControls | null;
   readonly credentials: ClientCredentials | null;
-  /** Edits that take the gateway's members out of the body; empty when there are none. */
-  readonly removals: readonly Edit[];
+  /** Headers for the provider that the client asks for. */
+  readonly extraHeaders: readonly HeaderPair[];
+  /** What changes in the body: the gateway's members leave, `extra_body` joins; empty when there is nothing. */
+  readonly edits: readonly Edit[];
 }
 
 /** The `mock_*` family. */
@@ -64,7 +69,7 @@ export function readControls(request: ServerRequest, body: JsonBody, allowPlaces
   };
   const fromHeaders = headerRouting(request);
   if (removals.length === 0)
-    return { ...base, ...NO_PARAMETERS, routing: fromHeaders, mock: null, credentials: null, removals };
+    return { ...base, ...NO_PARAMETERS, routing: fromHeaders, mock: null, credentials: null, edits: removals };
 
   const credentials = readCredentials(body, allowPlaces);
   if (credentials !== null && 'kind' in credentials) return credentials;
@@ -79,11 +84,12 @@ export function readControls(request: ServerRequest, body: JsonBody, allowPlaces
     allowedParams: names(member('allowed_openai_params')),
     mock: readMock(body, member),
     credentials,
-    removals,
+    extraHeaders: extraHeaders(member('extra_headers')),
+    edits: [...removals, ...extraBody(member('extra_body'), (key) => GATEWAY_MEMBERS.has(key))],
   };
 }
 
-const NO_PARAMETERS = { dropParams: null, additionalDropParams: [], allowedParams: [] } as const;
+const NO_PARAMETERS = { dropParams: null, additionalDropParams: [], allowedParams: [], extraHeaders: [] } as const;
 
 function names(value: Json | undefined): readonly string[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];

@@ -19,7 +19,7 @@ import type { ClientStream, ServerRequest, ServerResponse } from '../transport/s
 import type { Upstream } from '../transport/upstream.ts';
 import type { ChatCompletion } from '../wire/openai/chat.ts';
 import { type Accepted, accept } from './accept.ts';
-import { Attempt, type AttemptEnd } from './attempt.ts';
+import { Attempt, type AttemptEnd, type StreamEnd } from './attempt.ts';
 import { compressed } from './compress.ts';
 import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
 import { addCors, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
@@ -192,13 +192,13 @@ export class Exchange {
         passThrough: service.passThrough,
         maxResponseBytes: this.#snapshot.server.maxResponseBytes,
         keepAlive: this.#snapshot.server.keepAlive,
-        report: (error) => this.#report(error),
+        report: this.#report,
       },
       clock,
     );
     this.#current = attempt;
     const end = await attempt.start(upstream, request).done;
-    if (end.kind === 'stream') void end.whole.then(() => slot.release());
+    if (end.kind === 'stream') releaseAfter(end.whole, slot);
     else slot.release();
     return end;
   }
@@ -378,9 +378,9 @@ export class Exchange {
     return whole(500, headers, this.#match.endpoint.encoder.error(failure, 500));
   }
 
-  #report(error: unknown): void {
+  readonly #report = (error: unknown): void => {
     this.#deps.ports.log.internalError({ callId: this.#story.names.callId, error });
-  }
+  };
 
   /** Nobody is left to read it: nginx's 499 for the record. */
   #gone(): ServerResponse {
@@ -430,6 +430,11 @@ export class Exchange {
     this.#story.accepted?.lease.settle(usage);
     this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
   }
+}
+
+/** Not a closure in `#call`: one made in an async function keeps all its variables, here the request's body. */
+function releaseAfter(whole: Promise<StreamEnd>, slot: Slot): void {
+  void whole.then(() => slot.release());
 }
 
 function whole(status: number, headers: readonly HeaderPair[], body: Uint8Array | string): ServerResponse {

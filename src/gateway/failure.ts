@@ -70,6 +70,7 @@ function errorKind(outcome: Failure): ErrorKind {
 function upstreamErrorKind(status: number): ErrorKind {
   if (status === 408 || status === 504) return 'upstream-timeout';
   // Nothing is followed: a redirect is an address that is wrong in the configuration.
+  if (status === 409) return 'upstream-conflict';
   if (status === 502 || status < 400) return 'upstream-bad-gateway';
   return status === 503 || status === 529 ? 'upstream-unavailable' : 'upstream-error';
 }

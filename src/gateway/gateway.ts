@@ -114,7 +114,10 @@ export class Gateway {
     const { pages, ports } = this.#options;
     const get = (needsKey: boolean, answer: Page['answer']): Page => ({ methods: ['GET'], needsKey, answer });
     const alive = get(false, () => json(200, "I'm alive!"));
-    const models = get(true, () => json(200, modelList(ports.snapshots.current())));
+    const models = get(true, (request) => {
+      const list = modelList(ports.snapshots.current(), new URLSearchParams(request.query));
+      return 'message' in list ? list : json(200, list);
+    });
     const model = get(true, (_request, path) => {
       const id = decodePath(path.replace(/^\/(v1\/)?models\//, ''));
       return found(oneModel(ports.snapshots.current(), id), id);

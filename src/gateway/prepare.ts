@@ -57,7 +57,7 @@ export function callContext(
     askUsage: mayAskUsage && server.streamUsage !== 'never',
     dropParams: controls.dropParams ?? decision.deployment.dropParams ?? server.dropParams,
     modifyParams: server.modifyParams,
-    forwardedHeaders: forwardedHeaders(request, snapshot, story.attempts.length === 0),
+    forwardedHeaders: [...forwardedHeaders(request, snapshot, story.attempts.length === 0), ...controls.extraHeaders],
     answer: null,
   };
 }

@@ -108,12 +108,15 @@ describe('quirks', () => {
     expect(sent('novita', body)).toEqual({ messages: [{ role: 'system', content: 'x' }], max_tokens: 5 });
   });
 
-  test('servers that one runs oneself and gateways get everything as it is', () => {
+  test('gateways get everything as it is, and servers that one runs oneself all but the role developer', () => {
     const body = { messages: [{ role: 'developer', content: 'x' }], max_completion_tokens: 5, store: true };
-    for (const id of ['litellm_proxy', 'custom_openai', 'lm_studio']) {
+    for (const id of ['litellm_proxy', 'openrouter']) {
       expect(sent(id, body, { upstream: { baseUrl: 'http://x/v1' } })).toEqual(body);
     }
-    expect(sent('openrouter', body)).toEqual(body);
+    for (const id of ['custom_openai', 'lm_studio']) {
+      const messages = [{ role: 'system', content: 'x' }];
+      expect(sent(id, body, { upstream: { baseUrl: 'http://x/v1' } })).toEqual({ ...body, messages });
+    }
   });
 
   test('Mistral gets its own names, ids and words, and no stream_options', () => {

@@ -55,6 +55,7 @@ export class ResponseParser {
   #interims = 0;
   #canReuse = false;
   #keepAliveSeconds: number | null = null;
+  #hasSurplus = false;
 
   constructor(maxHeadBytes: number, sink: ResponseSink) {
     this.#maxHeadBytes = maxHeadBytes;
@@ -69,6 +70,7 @@ export class ResponseParser {
     this.#interims = 0;
     this.#canReuse = false;
     this.#keepAliveSeconds = null;
+    this.#hasSurplus = false;
   }
 
   /** Stops delivering; for a sink that has lost interest in the middle of a packet. */
@@ -84,6 +86,11 @@ export class ResponseParser {
   /** Whether the framing lets another response follow on this connection. Known once it is done. */
   get canReuse(): boolean {
     return this.#canReuse;
+  }
+
+  /** Whether bytes have followed the end of the response. */
+  get hasSurplus(): boolean {
+    return this.#hasSurplus;
   }
 
   /** Seconds from `Keep-Alive: timeout=`, or null. */
@@ -141,6 +148,7 @@ export class ResponseParser {
       case 'done':
       case 'failed':
         this.#canReuse = false;
+        this.#hasSurplus = true;
         return packet.length;
     }
   }

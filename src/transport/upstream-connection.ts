@@ -1,6 +1,7 @@
 import type { HeaderPair } from '../core/http.ts';
 import { type Millis, millis } from '../core/units.ts';
 import type { PooledConnection } from './idle-pool.ts';
+import type { Target } from './request-head.ts';
 import { ResponseParser, type ResponseSink } from './response-parser.ts';
 import type { UpstreamCall, UpstreamFault, UpstreamHandlers } from './upstream.ts';
 
@@ -63,6 +64,10 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   expiresAt: Millis = millis(0);
   readonly #owner: ConnectionOwner;
   readonly #parser: ResponseParser;
+  /** The proxy reads the request itself, and its refusals come as answers. */
+  readonly #isRelayed: boolean;
+  /** The socket to the proxy, below the one to the target. */
+  #tunnel: Pick<Socket, 'terminate'> | null = null;
   #socket: Socket | null = null;
   #isReady = false;
   #isClosed = false;
@@ -71,9 +76,10 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   #writtenBytes = 0;
   #nextToWrite: Uint8Array | null = null;
 
-  constructor(origin: string, isSecure: boolean, maxHeadBytes: number, owner: ConnectionOwner) {
-    this.origin = origin;
-    this.isSecure = isSecure;
+  constructor(target: Target, maxHeadBytes: number, owner: ConnectionOwner) {
+    this.origin = target.origin;
+    this.isSecure = target.isSecure;
+    this.#isRelayed = target.proxy !== null && !target.isSecure;
     this.#owner = owner;
     this.#parser = new ResponseParser(maxHeadBytes, this);
   }
@@ -126,6 +132,12 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   /** No connection came about, or TLS refused it. */
   failToConnect(code: string, message: string): void {
     this.#fail({ kind: 'connect', code, message });
+  }
+
+  /** The socket to the proxy is open: from now on it goes when the connection goes. */
+  dialled(socket: Pick<Socket, 'terminate'>): void {
+    this.#tunnel = socket;
+    if (this.#isClosed) socket.terminate();
   }
 
   opened(socket: Socket): void {
@@ -181,6 +193,10 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   }
 
   onHead(status: number, headers: readonly HeaderPair[]): void {
+    if (status === 407 && this.#isRelayed) {
+      this.failToConnect('EPROXYAUTH', 'the proxy refused the credentials, or wants some (407)');
+      return;
+    }
     this.#call?.handlers.onHead(status, headers);
   }
 
@@ -242,5 +258,6 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
     this.#writing = null;
     this.#nextToWrite = null;
     this.#socket?.terminate();
+    this.#tunnel?.terminate();
   }
 }

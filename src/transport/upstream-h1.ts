@@ -2,7 +2,10 @@ import { isIP } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { type Millis, millis, seconds } from '../core/units.ts';
 import { IdlePool } from './idle-pool.ts';
+import type { ProxySettings } from './proxy.ts';
 import { parseTarget, type Target, writeHead } from './request-head.ts';
+import { codeOf } from './socket-error.ts';
+import { openTunnel } from './tunnel.ts';
 import type { OutboundRequest, Upstream, UpstreamCall, UpstreamFault, UpstreamHandlers } from './upstream.ts';
 import { Call, type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
 
@@ -16,6 +19,8 @@ export interface UpstreamOptions {
   readonly maxHeadBytes?: number;
   /** Certificates (PEM) to trust instead of the built-in ones. */
   readonly ca?: string | undefined;
+  /** Proxies on the way (`proxyFor`); null, the default: every connection is direct. */
+  readonly proxy?: ProxySettings | null;
 }
 
 /** A body up to this size travels in one write with its head: one copy is cheaper than a second system call. */
@@ -37,6 +42,7 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
   readonly #idle: Millis;
   readonly #maxHeadBytes: number;
   readonly #ca: string | undefined;
+  readonly #proxies: ProxySettings | null;
   readonly #pool: IdlePool<UpstreamConnection>;
   readonly #targets = new Map<string, Target>();
   #isClosed = false;
@@ -45,6 +51,7 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
     this.#idle = millis(options.idleMs ?? 4000);
     this.#maxHeadBytes = options.maxHeadBytes ?? 65_536;
     this.#ca = options.ca;
+    this.#proxies = options.proxy ?? null;
     this.#pool = new IdlePool(clock, options.maxIdlePerOrigin ?? 256, this.#idle);
   }
 
@@ -76,7 +83,7 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
 
   #send(call: Call, target: Target, head: string, body: Uint8Array | null): void {
     const pooled = this.#pool.take(target.origin);
-    const connection = pooled ?? new UpstreamConnection(target.origin, target.isSecure, this.#maxHeadBytes, this);
+    const connection = pooled ?? new UpstreamConnection(target, this.#maxHeadBytes, this);
     if (body === null || body.length > SMALL_BODY) connection.serve(call, Buffer.from(head, 'latin1'), body);
     else connection.serve(call, joined(head, body), null);
     // Never in this turn: no handler may run before the caller holds the call.
@@ -85,21 +92,28 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
   }
 
   #connect(connection: UpstreamConnection, target: Target): void {
-    const address = { hostname: target.hostname, port: target.port, data: connection, socket: HANDLERS };
-    // An address may not be sent as server name (RFC 6066 §3); the certificate is checked against it all the same.
-    const serverName = isIP(target.hostname) === 0 ? target.hostname : '';
-    const tls = { serverName, rejectUnauthorized: true, ...(this.#ca && { ca: this.#ca }) };
     try {
-      Bun.connect(target.isSecure ? { ...address, tls } : address).catch(ignore);
+      this.#dial(connection, target).catch(ignore);
     } catch (error) {
       queueMicrotask(() => connection.failToConnect('EINVAL', String(error)));
     }
   }
 
+  #dial(connection: UpstreamConnection, target: Target): Promise<unknown> {
+    const { proxy, isSecure } = target;
+    const tls = { rejectUnauthorized: true, ...(this.#ca && { ca: this.#ca }) };
+    if (proxy !== null && isSecure) return openTunnel(proxy, target, { connection, tls, handlers: HANDLERS });
+    const { hostname, port } = proxy ?? target;
+    const address = { hostname, port, data: connection, socket: HANDLERS };
+    if (!isSecure) return Bun.connect(address);
+    // An address may not be sent as server name (RFC 6066 §3); the certificate is checked against it all the same.
+    return Bun.connect({ ...address, tls: { ...tls, serverName: isIP(hostname) === 0 ? hostname : '' } });
+  }
+
   #target(url: string): Target | null {
     const known = this.#targets.get(url);
     if (known !== undefined) return known;
-    const target = parseTarget(url);
+    const target = parseTarget(url, this.#proxies);
     if (target === null) return null;
     if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
     this.#targets.set(url, target);
@@ -135,10 +149,6 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
     socket.data.failToConnect(codeOf(error) ?? 'ECONNFAILED', error.message);
   },
 };
-
-function codeOf(error: (Error & { readonly code?: unknown }) | null | undefined): string | null {
-  return typeof error?.code === 'string' ? error.code : null;
-}
 
 function joined(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length);

@@ -145,6 +145,17 @@ describe('model lists', () => {
     }
   });
 
+  test('show fallbacks when they are asked for', async () => {
+    const { data } = (await (await get('/v1/models?include_metadata=true')).json()) as {
+      data: { id: string; metadata: { fallbacks: string[] } }[];
+    };
+    expect(data[0]).toMatchObject({ id: 'gpt-4o', metadata: { fallbacks: ['backup'] } });
+    const context = await get('/v1/models?include_metadata=true&fallback_type=context_window');
+    expect(await context.text()).toContain('"fallbacks":["claude"]');
+    expect(await errorOf(await get('/v1/models?scope=wide'))).toMatchObject({ status: 400, param: 'scope' });
+    expect((await get('/v1/models?include_metadata=true&fallback_type=x')).status).toBe(400);
+  });
+
   test('find one model, by escaped and plain name', async () => {
     for (const id of ['gpt-4o', 'org/model%20with%20space', 'org%2Fmodel%20with%20space', 'openai/anything']) {
       expect((await get(`/v1/models/${id}`)).status).toBe(200);
@@ -343,6 +354,21 @@ describe('controls in the body', () => {
       fallbacks: [{ model: 'backup', messages: [{ role: 'user', content: 'other words' }] }],
     });
     expect(JSON.stringify(simulator.requests[1]?.json)).toContain('other words');
+  });
+
+  test('extra_headers and extra_body go to the provider, but no credential of the client does', async () => {
+    await gateway.chat({
+      model: 'backup',
+      extra_headers: { 'X-Team': 'blue', Authorization: 'Bearer sk-of-the-client', 'api-key': 'x', Host: 'elsewhere' },
+      extra_body: { seed: 7, model: 'other', num_retries: 5 },
+    });
+    const [request] = simulator.requests;
+    expect(request?.headers.filter(([name]) => name === 'x-team')).toEqual([['x-team', 'blue']]);
+    expect(request?.headers.filter(([name]) => name === 'authorization')).toEqual([
+      ['authorization', 'Bearer sk-canary-upstream-secret'],
+    ]);
+    expect(request?.json).toMatchObject({ seed: 7, model: 'gpt-4o-mini' });
+    expect(Object.keys(request?.json as object).sort()).toEqual(['messages', 'model', 'seed']);
   });
 
   test('disable_fallbacks makes the first failure final', async () => {

@@ -72,6 +72,32 @@ describe('a client that goes away is noticed', () => {
     await done.promise;
   });
 
+  test('but not once the stream has ended, even when it has not read all of it', async () => {
+    let told = 0;
+    const ended = Promise.withResolvers<void>();
+    const server = serveThat((request) => {
+      request.onGone(() => {
+        told += 1;
+      });
+      return {
+        kind: 'stream',
+        status: 200,
+        headers: [],
+        start(out) {
+          while (out.write(Buffer.alloc(1 << 20))) {}
+          out.end();
+          ended.resolve();
+        },
+      };
+    });
+    const client = connect(server, GET);
+    client.socket.pause();
+    await ended.promise;
+    client.socket.destroy();
+    await server.stop(60_000);
+    expect(told).toBe(0);
+  });
+
   test('but not after the whole answer', async () => {
     let told = 0;
     const server = serveThat((request) => {

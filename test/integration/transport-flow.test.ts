@@ -100,39 +100,44 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
   });
 
   describe('a paused call', () => {
-    test('holds 200 MB back without keeping them, and gets all of them afterwards', async () => {
-      const total = 200 << 20;
-      const block = Buffer.alloc(1 << 20, 'x');
-      let sent = 0;
-      const server = await bench.upstreamThat((exchange) => {
-        exchange.write(`HTTP/1.1 200 OK\r\ncontent-length: ${total}\r\n\r\n`);
-        const pump = (): void => {
-          while (sent < total) {
-            sent += block.length;
-            if (!exchange.socket.write(block)) {
-              exchange.socket.once('drain', pump);
-              return;
+    test.each([
+      ['200 MB', 200 << 20, {}],
+      ['60 MB over TLS', 60 << 20, { certificate: 'localhost' }],
+    ] as const)(
+      'holds %s back without keeping them, and gets all of them afterwards',
+      async (_name, total, options) => {
+        const block = Buffer.alloc(1 << 20, 'x');
+        let sent = 0;
+        const server = await bench.upstreamThat((exchange) => {
+          exchange.write(`HTTP/1.1 200 OK\r\ncontent-length: ${total}\r\n\r\n`);
+          const pump = (): void => {
+            while (sent < total) {
+              sent += block.length;
+              if (!exchange.socket.write(block)) {
+                exchange.socket.once('drain', pump);
+                return;
+              }
             }
-          }
-        };
-        pump();
-      });
-      const answer = ask(client(), post(server.url), { discard: 'discard', onData: () => answer.call.pause() });
-      await answer.until(() => answer.bodyBytes > 0);
-      const before = process.memoryUsage.rss();
-      // The upstream is stuck when its last write has not drained over many turns of the event loop.
-      for (let turn = 0, last = -1; turn < 200 || sent !== last; turn += 1) {
-        last = sent;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      expect(sent).toBeLessThan(total / 2);
-      expect(process.memoryUsage.rss() - before).toBeLessThan(40 << 20);
-      const keepGoing = setInterval(() => answer.call.resume(), 0);
-      bench.later(() => clearInterval(keepGoing));
-      expect(await answer.ending).toBe('end');
-      expect(answer.bodyBytes).toBe(total);
-      expect(process.memoryUsage.rss() - before).toBeLessThan(80 << 20);
-    });
+          };
+          pump();
+        }, options);
+        const answer = ask(client(), post(server.url), { discard: 'discard', onData: () => answer.call.pause() });
+        await answer.until(() => answer.bodyBytes > 0);
+        const before = process.memoryUsage.rss();
+        // The upstream is stuck when its last write has not drained over many turns of the event loop.
+        for (let turn = 0, last = -1; turn < 200 || sent !== last; turn += 1) {
+          last = sent;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        expect(sent).toBeLessThan(total / 2);
+        expect(process.memoryUsage.rss() - before).toBeLessThan(40 << 20);
+        const keepGoing = setInterval(() => answer.call.resume(), 0);
+        bench.later(() => clearInterval(keepGoing));
+        expect(await answer.ending).toBe('end');
+        expect(answer.bodyBytes).toBe(total);
+        expect(process.memoryUsage.rss() - before).toBeLessThan(80 << 20);
+      },
+    );
 
     test('leaves a connection that the next request can use', async () => {
       const server = await bench.upstreamThat((exchange) => exchange.write(WHOLE));

@@ -1,12 +1,17 @@
 import type { AuthStyle } from '../openai/headers.ts';
-import { PURE } from '../openai/rules.ts';
+import { DEVELOPER_TO_SYSTEM } from '../openai/messages.ts';
+import { PURE, type Rules } from '../openai/rules.ts';
 import type { Endpoint, Host } from './host.ts';
 
-/** Servers that operators run themselves, and gateways that hand the request on: nothing is changed for them. */
+/** Chat templates of open models know `system` only. */
+const OWN_SERVER: Rules = { ...PURE, rewrites: [DEVELOPER_TO_SYSTEM] };
+
+/** Servers that operators run themselves, and gateways that hand the request on: next to nothing is changed for them. */
 export const TRANSPARENT_HOSTS: readonly Host[] = [
   own('custom_openai', null, ['CUSTOM_OPENAI_API_KEY']),
   own('openai_like', null, ['OPENAI_LIKE_API_KEY']),
-  own('litellm_proxy', null, ['LITELLM_PROXY_API_KEY']),
+  // Another gateway, which knows what its own upstreams take.
+  { ...own('litellm_proxy', null, ['LITELLM_PROXY_API_KEY']), rules: PURE },
   own('lm_studio', null, ['LM_STUDIO_API_KEY']),
   own('llamafile', 'http://127.0.0.1:8080/v1', ['LLAMAFILE_API_KEY']),
   own('docker_model_runner', 'http://localhost:22088/engines/llama.cpp/v1', ['DOCKER_MODEL_RUNNER_API_KEY']),
@@ -110,5 +115,5 @@ function host(
 
 /** A server of the operator's own: all endpoints, a key only if it asks for one. */
 function own(id: string, baseUrl: string | null, keys: readonly string[]): Host {
-  return { id, baseUrl, keys, needsKey: false, endpoints: ['chat', 'completions', 'embeddings'], rules: PURE };
+  return { id, baseUrl, keys, needsKey: false, endpoints: ['chat', 'completions', 'embeddings'], rules: OWN_SERVER };
 }
