@@ -12,6 +12,8 @@ export interface Logger {
   info(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
   error(message: string, fields?: Record<string, unknown>): void;
+  /** A line of the hot path: JSON text that begins after level and time, made only when the level is logged. */
+  line(level: LogLevel, rest: () => string): void;
   /** Writes what is waiting; called before the process ends. */
   flush(): void;
 }
@@ -36,8 +38,10 @@ export function createLogger(level: LogLevel, write: (lines: string) => void, wa
     if (lines !== '') write(lines);
   };
   const log = (at: LogLevel, message: string, fields: Record<string, unknown> = {}) => {
-    if (RANK[at] < lowest) return;
-    pending += line(at, message, fields, wall());
+    if (RANK[at] >= lowest) append(at, line(at, message, fields, wall()));
+  };
+  const append = (at: LogLevel, text: string) => {
+    pending += text;
     if (pending.length > FLUSH_AT_BYTES || at === 'error') flush();
     else timer ??= setTimeout(flush, FLUSH_AFTER_MS);
   };
@@ -46,6 +50,9 @@ export function createLogger(level: LogLevel, write: (lines: string) => void, wa
     info: (message, fields) => log('info', message, fields),
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
+    line: (at, rest) => {
+      if (RANK[at] >= lowest) append(at, `{"time":"${new Date(wall()).toISOString()}","level":"${at}",${rest()}\n`);
+    },
     flush,
   };
 }

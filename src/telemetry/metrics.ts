@@ -10,9 +10,20 @@ interface Metric {
   readonly labelNames: readonly string[];
 }
 
+/** One series of a counter or a gauge, to be kept by who changes it often: labels are turned into text only once. */
+export interface Cell {
+  value: number;
+}
+
+/** One series of a histogram. */
+export interface Distribution {
+  observe(value: number): void;
+}
+
 /** A number that only grows. */
 export interface Counter {
   add(labels: Labels, by?: number): void;
+  at(labels: Labels): Cell;
 }
 
 /** A number that is set. */
@@ -22,7 +33,7 @@ export interface Gauge {
 
 /** A distribution over fixed bounds. */
 export interface Histogram {
-  observe(labels: Labels, value: number): void;
+  at(labels: Labels): Distribution;
 }
 
 /** Prometheus metrics in the text format 0.0.4; its memory is bounded whatever the labels. */
@@ -30,15 +41,28 @@ export class MetricsRegistry {
   readonly #render: (() => string)[] = [];
 
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
-    const series = new Series(labelNames);
-    this.#render.push(() => text({ name, help, type: 'counter', labelNames }, series));
-    return { add: (labels, by = 1) => series.change(labels, (value) => value + by) };
+    const series = this.#numbers({ name, help, type: 'counter', labelNames });
+    return {
+      add: (labels, by = 1) => {
+        series.at(labels).value += by;
+      },
+      at: (labels) => series.at(labels),
+    };
   }
 
   gauge(name: string, help: string, labelNames: readonly string[]): Gauge {
-    const series = new Series(labelNames);
-    this.#render.push(() => text({ name, help, type: 'gauge', labelNames }, series));
-    return { set: (labels, value) => series.change(labels, () => value) };
+    const series = this.#numbers({ name, help, type: 'gauge', labelNames });
+    return {
+      set: (labels, value) => {
+        series.at(labels).value = value;
+      },
+    };
+  }
+
+  #numbers(metric: Metric): Series<Cell> {
+    const series = new Series(metric.labelNames, (): Cell => ({ value: 0 }));
+    this.#render.push(() => text(metric, series));
+    return series;
   }
 
   /** A gauge read when it is asked for. */
@@ -47,35 +71,13 @@ export class MetricsRegistry {
   }
 
   histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): Histogram {
-    const metric: Metric = { name, help, type: 'histogram', labelNames };
-    const series = new Map<string, { sum: number; count: number; readonly buckets: number[] }>();
+    const series = new Series(labelNames, () => new Buckets(bounds));
     this.#render.push(() => {
-      let out = header(metric);
-      for (const [key, { sum, count, buckets }] of series) {
-        let below = 0;
-        for (const [index, bound] of bounds.entries()) {
-          below += buckets[index] ?? 0;
-          out += `${name}_bucket{${joined(key, `le="${bound}"`)}} ${below}\n`;
-        }
-        out += `${name}_bucket{${joined(key, 'le="+Inf"')}} ${count}\n`;
-        out += `${name}_sum${braces(key)} ${number(sum)}\n${name}_count${braces(key)} ${count}\n`;
-      }
+      let out = header({ name, help, type: 'histogram', labelNames });
+      for (const [key, buckets] of series.cells) out += buckets.render(name, key);
       return out;
     });
-    return {
-      observe: (labels, value) => {
-        const key = bounded(series, labelText(labelNames, labels), labelNames);
-        let entry = series.get(key);
-        if (entry === undefined) {
-          entry = { sum: 0, count: 0, buckets: bounds.map(() => 0) };
-          series.set(key, entry);
-        }
-        entry.sum += value;
-        entry.count += 1;
-        const index = bounds.findIndex((bound) => value <= bound);
-        if (index >= 0) entry.buckets[index] = (entry.buckets[index] ?? 0) + 1;
-      },
-    };
+    return { at: (labels) => series.at(labels) };
   }
 
   render(): string {
@@ -83,23 +85,64 @@ export class MetricsRegistry {
   }
 }
 
-class Series {
-  readonly values = new Map<string, number>();
+/** The series of one metric, one cell for each set of label values. */
+class Series<T> {
+  readonly cells = new Map<string, T>();
   readonly #labelNames: readonly string[];
+  readonly #create: () => T;
 
-  constructor(labelNames: readonly string[]) {
+  constructor(labelNames: readonly string[], create: () => T) {
     this.#labelNames = labelNames;
+    this.#create = create;
   }
 
-  change(labels: Labels, next: (value: number) => number): void {
-    const key = bounded(this.values, labelText(this.#labelNames, labels), this.#labelNames);
-    this.values.set(key, next(this.values.get(key) ?? 0));
+  at(labels: Labels): T {
+    const key = bounded(this.cells, labelText(this.#labelNames, labels), this.#labelNames);
+    const known = this.cells.get(key);
+    if (known !== undefined) return known;
+    const cell = this.#create();
+    this.cells.set(key, cell);
+    return cell;
   }
 }
 
-function text(metric: Metric, series: Series): string {
+class Buckets implements Distribution {
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+  #count = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = bounds.map(() => 0);
+  }
+
+  observe(value: number): void {
+    this.#sum += value;
+    this.#count += 1;
+    const bounds = this.#bounds;
+    for (let index = 0; index < bounds.length; index++) {
+      if (value > (bounds[index] as number)) continue;
+      this.#counts[index] = (this.#counts[index] as number) + 1;
+      return;
+    }
+  }
+
+  render(name: string, key: string): string {
+    let out = '';
+    let below = 0;
+    for (const [index, bound] of this.#bounds.entries()) {
+      below += this.#counts[index] ?? 0;
+      out += `${name}_bucket{${joined(key, `le="${bound}"`)}} ${below}\n`;
+    }
+    out += `${name}_bucket{${joined(key, 'le="+Inf"')}} ${this.#count}\n`;
+    return `${out}${name}_sum${braces(key)} ${number(this.#sum)}\n${name}_count${braces(key)} ${this.#count}\n`;
+  }
+}
+
+function text(metric: Metric, series: Series<Cell>): string {
   let out = header(metric);
-  for (const [key, value] of series.values) out += `${metric.name}${braces(key)} ${number(value)}\n`;
+  for (const [key, { value }] of series.cells) out += `${metric.name}${braces(key)} ${number(value)}\n`;
   return out;
 }
 

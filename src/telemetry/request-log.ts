@@ -1,32 +1,42 @@
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { AttemptRecord, LedgerEntry } from '../core/ledger-entry.ts';
+import { redact } from '../core/secret.ts';
 import type { Logger } from './log.ts';
 
-/** The one line that tells a request's whole story; no body, no credential. */
+/**
+ * The one line that tells a request's whole story; no body, no credential.
+ *
+ * Put together by hand: it is written for every request, and only what clients and providers chose has to be escaped
+ * and looked through for credentials.
+ */
 export function logRequest(log: Logger, entry: LedgerEntry): void {
-  const fields = {
-    call_id: entry.callId,
-    endpoint: entry.endpoint,
-    requested_model: entry.requestedModel,
-    group: entry.group,
-    deployment: entry.deployment,
-    provider: entry.provider,
-    stream: entry.isStreaming,
-    end: entry.end,
-    status: entry.status,
-    duration_ms: round(entry.duration),
-    overhead_ms: round(entry.overhead),
-    first_byte_ms: entry.firstByte === null ? null : round(entry.firstByte),
-    input_tokens: entry.usage?.input ?? null,
-    output_tokens: entry.usage?.output ?? null,
-    attempts: entry.attempts.map((attempt) => ({
-      deployment: attempt.deployment,
-      outcome: attempt.outcome,
-      delay_ms: round(attempt.delay),
-      duration_ms: round(attempt.duration),
-    })),
-  };
-  if (entry.end === 'failure' || entry.end === 'broken-stream') log.warn('request', fields);
-  else log.info('request', fields);
+  const isTrouble = entry.end === 'failure' || entry.end === 'broken-stream';
+  log.line(isTrouble ? 'warn' : 'info', () => requestLine(entry));
+}
+
+function requestLine(entry: LedgerEntry): string {
+  const { usage } = entry;
+  return (
+    `"message":"request","call_id":"${entry.callId}","endpoint":"${entry.endpoint}"` +
+    `,"requested_model":${text(entry.requestedModel)},"group":${text(entry.group)}` +
+    `,"deployment":${text(entry.deployment)},"provider":${text(entry.provider)}` +
+    `,"stream":${entry.isStreaming},"end":"${entry.end}","status":${entry.status}` +
+    `,"duration_ms":${round(entry.duration)},"overhead_ms":${round(entry.overhead)}` +
+    `,"first_byte_ms":${entry.firstByte === null ? null : round(entry.firstByte)}` +
+    `,"input_tokens":${usage === null ? null : usage.input},"output_tokens":${usage === null ? null : usage.output}` +
+    `,"attempts":[${entry.attempts.map(attemptText).join(',')}]}`
+  );
+}
+
+function attemptText(attempt: AttemptRecord): string {
+  const outcome = attempt.outcome === 'success' ? '"success"' : text(attempt.outcome);
+  return (
+    `{"deployment":${text(attempt.deployment)},"outcome":${outcome}` +
+    `,"delay_ms":${round(attempt.delay)},"duration_ms":${round(attempt.duration)}}`
+  );
+}
+
+function text(value: string | null): string {
+  return value === null ? 'null' : JSON.stringify(redact(value));
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import type { Millis } from '../core/units.ts';
-import type { MetricsRegistry } from './metrics.ts';
+import type { Cell, Distribution, MetricsRegistry } from './metrics.ts';
 
 /** LiteLLM's latency buckets, seconds (litellm.md §8.2). */
 const LATENCY_BOUNDS = [
@@ -19,6 +19,32 @@ interface AttemptFacts {
   readonly outcome: string;
   readonly status: number | null;
   readonly duration: Millis;
+}
+
+/** Series that requests of one kind change. */
+interface RequestCells {
+  readonly requests: Cell;
+  readonly failures: Cell | null;
+  readonly latency: Distribution;
+  readonly firstToken: Distribution;
+  readonly overhead: Distribution;
+  readonly inputTokens: Cell;
+  readonly outputTokens: Cell;
+}
+
+/** Series that attempts of one kind change. */
+interface AttemptCells {
+  readonly attempts: Cell;
+  readonly outcome: Cell;
+}
+
+/** Combinations that are remembered; beyond them labels are put together anew. */
+const MOST_COMBINATIONS = 10_000;
+
+function remember<T>(cells: Map<string, T>, key: string, cell: T): T {
+  if (cells.size >= MOST_COMBINATIONS) cells.clear();
+  cells.set(key, cell);
+  return cell;
 }
 
 /**
@@ -41,6 +67,8 @@ export class RequestMetrics {
   readonly #inputTokens;
   readonly #outputTokens;
   readonly #isKnown: (model: string) => boolean;
+  readonly #cellsOfRequests = new Map<string, RequestCells>();
+  readonly #cellsOfAttempts = new Map<string, AttemptCells>();
 
   /** @param isKnown whether a name, asked for or asked of a provider, is one of the configuration's own */
   constructor(registry: MetricsRegistry, isKnown: (model: string) => boolean) {
@@ -115,39 +143,63 @@ export class RequestMetrics {
   }
 
   request(entry: LedgerEntry): void {
-    const model_id = entry.deployment ?? 'None';
-    const requested_model = this.#known(entry.requestedModel);
-    const model = entry.model === null ? 'None' : this.#known(entry.model);
-    const labels = { requested_model, model, model_id };
-    const status = String(entry.status);
-    this.#requests.add({ requested_model, status_code: status, route: entry.endpoint, model_id });
-    if (entry.end !== 'success') {
-      this.#failures.add({ requested_model, exception_status: status, route: entry.endpoint, model_id });
-    }
-    this.#latency.observe(labels, entry.duration / 1000);
-    if (entry.isStreaming && entry.firstByte !== null) this.#firstToken.observe(labels, entry.firstByte / 1000);
-    this.#overhead.observe({ route: entry.endpoint }, entry.overhead / 1000);
+    const cells = this.#requestCells(entry);
+    cells.requests.value += 1;
+    if (cells.failures !== null) cells.failures.value += 1;
+    cells.latency.observe(entry.duration / 1000);
+    if (entry.isStreaming && entry.firstByte !== null) cells.firstToken.observe(entry.firstByte / 1000);
+    cells.overhead.observe(entry.overhead / 1000);
     if (entry.usage !== null) {
-      this.#inputTokens.add(labels, entry.usage.input);
-      this.#outputTokens.add(labels, entry.usage.output);
+      cells.inputTokens.value += entry.usage.input;
+      cells.outputTokens.value += entry.usage.output;
     }
   }
 
+  /** The series of requests like this one; as many as there are combinations of the configuration's own names. */
+  #requestCells(entry: LedgerEntry): RequestCells {
+    const requested_model = this.#known(entry.requestedModel);
+    const model = entry.model === null ? 'None' : this.#known(entry.model);
+    const key = `${requested_model}\n${model}\n${entry.deployment}\n${entry.endpoint}\n${entry.status}\n${entry.end}`;
+    const known = this.#cellsOfRequests.get(key);
+    if (known !== undefined) return known;
+    const model_id = entry.deployment ?? 'None';
+    const models = { requested_model, model, model_id };
+    const route = { requested_model, route: entry.endpoint, model_id };
+    const status = String(entry.status);
+    const cells: RequestCells = {
+      requests: this.#requests.at({ ...route, status_code: status }),
+      failures: entry.end === 'success' ? null : this.#failures.at({ ...route, exception_status: status }),
+      latency: this.#latency.at(models),
+      firstToken: this.#firstToken.at(models),
+      overhead: this.#overhead.at({ route: entry.endpoint }),
+      inputTokens: this.#inputTokens.at(models),
+      outputTokens: this.#outputTokens.at(models),
+    };
+    return remember(this.#cellsOfRequests, key, cells);
+  }
+
   attempt(event: AttemptFacts): void {
+    const cells = this.#attemptCells(event);
+    cells.attempts.value += 1;
+    cells.outcome.value += 1;
+  }
+
+  #attemptCells(event: AttemptFacts): AttemptCells {
+    const key = `${event.deployment}\n${event.group}\n${event.outcome}\n${event.status}`;
+    const known = this.#cellsOfAttempts.get(key);
+    if (known !== undefined) return known;
     const labels = {
       requested_model: event.group,
       litellm_model_name: event.group,
       model_id: event.deployment,
       api_provider: event.provider,
     };
-    this.#attempts.add(labels);
-    if (event.outcome === 'success') this.#successes.add(labels);
-    else
-      this.#deploymentFailures.add({
-        ...labels,
-        exception_status: String(event.status ?? 'None'),
-        exception_class: event.outcome,
-      });
+    const failure = { ...labels, exception_status: String(event.status ?? 'None'), exception_class: event.outcome };
+    const cells: AttemptCells = {
+      attempts: this.#attempts.at(labels),
+      outcome: event.outcome === 'success' ? this.#successes.at(labels) : this.#deploymentFailures.at(failure),
+    };
+    return remember(this.#cellsOfAttempts, key, cells);
   }
 
   benched(deployment: string): void {
