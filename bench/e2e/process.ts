@@ -52,14 +52,27 @@ export async function stopAll(): Promise<void> {
 /** Whether programs can be kept on one CPU each. All CPUs count here, not those left to this process by its own pinning. */
 export const canPin = Bun.which('taskset') !== null && cpus().length > 1;
 
-/** CPU time in nanoseconds of a process and all its descendants: what the scheduler says their threads ran. */
-export function cpuNanos(pid: number): number {
-  return sumOverTree(pid, (member) => {
-    let total = 0;
+/** CPU time in nanoseconds of each thread of a process and all its descendants: what the scheduler says they ran. */
+export function cpuByThread(pid: number): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  sumOverTree(pid, (member) => {
     for (const thread of list(`/proc/${member}/task`))
-      total += Number(read(`/proc/${member}/task/${thread}/schedstat`).split(' ')[0]);
-    return total;
+      found.set(thread, Number(read(`/proc/${member}/task/${thread}/schedstat`).split(' ')[0]));
+    return 0;
   });
+  return found;
+}
+
+/**
+ * CPU time in nanoseconds since `before`.
+ *
+ * By thread, because the time of one that ended (a compiler of the engine) leaves the files with it: a plain difference
+ * of sums would then take all its life from the result.
+ */
+export function cpuSince(before: ReadonlyMap<string, number>, pid: number): number {
+  let total = 0;
+  for (const [thread, nanos] of cpuByThread(pid)) total += nanos - (before.get(thread) ?? 0);
+  return total;
 }
 
 /** Resident memory in bytes of a process and all its descendants; shared pages count in each. */

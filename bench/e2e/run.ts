@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { writeBodies } from './bodies.ts';
 import { check } from './check.ts';
 import { compile, type LoadResult, runLoad, startMock } from './native.ts';
-import { canPin, cpuNanos, rssBytes, stop, stopAll } from './process.ts';
+import { canPin, cpuByThread, cpuSince, rssBytes, stop, stopAll } from './process.ts';
 import { markdown, type Results, type Sample } from './report.ts';
 import { type Launched, launch, VARIANTS } from './variants.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
@@ -98,7 +98,7 @@ async function checkAll(launched: readonly Launched[]): Promise<string[]> {
 async function warmUp(launched: readonly Launched[]): Promise<void> {
   for (const { port } of launched)
     for (const workload of WORKLOADS.filter(({ name }) => name === 'small x 64' || name === 'stream x 64'))
-      await runLoad(folder, port, workload, 6 * pace);
+      await runLoad(folder, port, workload, 5 * pace);
 }
 
 /** One workload through all variants; every second round in reverse, so that drift of the machine hits both ends. */
@@ -113,9 +113,9 @@ async function measureRound(
   for (const target of ordered([...direct, ...launched], round)) {
     const port = target?.port ?? mockPort;
     if (round === 0) await runLoad(folder, port, workload, 0.5 * pace);
-    const before = target === null ? 0 : cpuNanos(target.pid);
+    const before = target === null ? null : cpuByThread(target.pid);
     const load = await runLoad(folder, port, workload, workload.seconds * pace);
-    const cpu = target === null ? 0 : cpuNanos(target.pid) - before;
+    const cpu = target === null || before === null ? 0 : cpuSince(before, target.pid);
     const variant = target?.variant.name ?? 'direct';
     samples.push({
       workload: workload.name,

@@ -6,6 +6,7 @@ import { type Invalid, type Loaded, loadConfig } from '../config/load.ts';
 import { VERSION } from '../core/version.ts';
 import { readEnvFile } from './environment.ts';
 import type { Io } from './io.ts';
+import { describeProxy, readOutbound } from './outbound.ts';
 
 /** The engine that this version was tested with. */
 const ENGINE = '1.4.5';
@@ -40,6 +41,7 @@ export async function doctor(argv: readonly string[], io: Io): Promise<number> {
     configuration(path, loaded),
     ...deployments(loaded),
     masterKey(loaded),
+    ...outbound(env, io),
     dataFolder(args.dataDir ?? env.TOLLGATE_DATA_DIR ?? 'data'),
     await port(Number(args.port ?? env.PORT ?? 4000)),
   ] satisfies Check[];
@@ -119,6 +121,13 @@ function masterKey(loaded: Loaded | Invalid): Check {
       text: 'The master key is short enough to guess; generate one with scripts/setup-litellm-env.sh.',
     };
   return { verdict: 'ok', text: 'Master key: set.' };
+}
+
+function outbound(env: Io['env'], io: Io): Check[] {
+  const read = readOutbound(env, io.readFile);
+  if (typeof read === 'string') return [{ verdict: 'bad', text: read }];
+  const warnings = read.warnings.map((text): Check => ({ verdict: 'note', text }));
+  return [{ verdict: 'ok', text: describeProxy(read.proxy) }, ...warnings];
 }
 
 function dataFolder(path: string): Check {

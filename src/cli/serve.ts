@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
 import { renderFindings } from '../config/report.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { seconds } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
 import { masterKeyAuthenticator } from '../gateway/authenticate.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -24,14 +24,18 @@ import { systemClock } from '../transport/system-clock.ts';
 import { createUpstream } from '../transport/upstream-h1.ts';
 import type { ServeArguments } from './arguments.ts';
 import { readEnvFile } from './environment.ts';
+import { hexId } from './hex-id.ts';
 import type { Io } from './io.ts';
+import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { statusPages } from './status-pages.ts';
 import { welcome } from './welcome.ts';
 
 const BODY_TIMEOUT_MS = 60_000;
 const IDLE_SECONDS = 75;
-/** How long running answers may go on after SIGTERM. */
-const STOP_PATIENCE_MS = 30_000;
+/** How long running answers may go on after SIGTERM; with the last words under the 30 s that Kubernetes waits. */
+const STOP_PATIENCE = seconds(25);
+/** How long the last words of answers that did not end by then may take. */
+const LAST_WORDS = seconds(2);
 
 type Environment = Io['env'];
 type LogLevel = Snapshot['server']['logLevel'];
@@ -57,13 +61,17 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
     return 1;
   }
   if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
+  const outbound = readOutbound(env, io.readFile);
+  if (typeof outbound === 'string') return give(refuse(io, outbound));
   mkdirSync(args.dataDir, { recursive: true });
 
   const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
   logFindings(log, loaded);
   for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
+  for (const warning of outbound.warnings) log.warn(warning);
+  if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
 
-  const running = start(args, loaded, log, { args, io, env, demo });
+  const running = start(args, loaded, log, { args, io, env, demo, outbound });
   if (typeof running === 'string') return give(refuse(io, running));
   io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
   await running.stopped;
@@ -88,6 +96,7 @@ interface Sources {
   readonly io: Io;
   readonly env: Environment;
   readonly demo: Demo | null;
+  readonly outbound: Outbound;
 }
 
 interface Demo {
@@ -138,10 +147,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const registry = new MetricsRegistry();
   const metrics = new RequestMetrics(registry, (model) => namesOf(snapshot).has(model));
   const reload = new ReloadState(registry);
-  const upstream = createUpstream(
-    { ca: sources.env.NODE_EXTRA_CA_CERTS === undefined ? undefined : readOrNothing(sources) },
-    systemClock,
-  );
+  const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
 
   const ports = {
@@ -172,7 +178,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
       onLost: (reason) => log.error('the token counter failed; prompts go on unchecked for a while', { reason }),
     }),
     random: Math.random,
-    hexId: () => randomUUID().replaceAll('-', ''),
+    hexId,
   } satisfies GatewayPorts;
 
   registry.observed('tollgate_config_version', 'Version of the configuration in use.', () => snapshot.version);
@@ -244,7 +250,12 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     isStopping = true;
     log.info('stopping: no new connections, running answers go on');
     watcher?.stop();
-    await server.stop(STOP_PATIENCE_MS);
+    const lastCall = systemClock.after(STOP_PATIENCE, () => {
+      log.warn('ending the answers that still run', { running: gateway.running });
+      gateway.stop();
+    });
+    await server.stop(STOP_PATIENCE + LAST_WORDS);
+    lastCall.cancel();
     upstream.close();
   });
   return { server, stopped, current };
@@ -294,14 +305,6 @@ function namesOf(snapshot: Snapshot): ReadonlySet<string> {
     names.set(snapshot, known);
   }
   return known;
-}
-
-function readOrNothing({ io, env }: Sources): string | undefined {
-  try {
-    return io.readFile(env.NODE_EXTRA_CA_CERTS ?? '');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Resolves at SIGTERM or SIGINT; SIGHUP asks for a reload. A second signal ends the process at once. */

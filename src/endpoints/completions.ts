@@ -76,15 +76,16 @@ function rescan(body: JsonBody, edits: readonly Edit[]): JsonBody {
   return edited;
 }
 
+/** An answer that an upstream wrote itself was checked for `choices` and no more: anything else may be missing or odd. */
 function toTextCompletion(chat: ChatCompletion): JsonObject {
   return {
-    id: chat.id.replace(/^chatcmpl-/, 'cmpl-'),
+    id: textId(chat.id),
     object: 'text_completion',
     created: chat.created,
     model: chat.model,
-    choices: chat.choices.map((choice) => ({
+    choices: choicesOf(chat).map((choice) => ({
       index: choice.index,
-      text: choice.message.content ?? '',
+      text: choice.message?.content ?? '',
       logprobs: null,
       finish_reason: textFinish(choice.finish_reason),
     })),
@@ -95,11 +96,11 @@ function toTextCompletion(chat: ChatCompletion): JsonObject {
 
 function toTextChunk(chunk: ChatChunk): JsonObject {
   return {
-    id: chunk.id.replace(/^chatcmpl-/, 'cmpl-'),
+    id: textId(chunk.id),
     object: 'text_completion',
     created: chunk.created,
     model: chunk.model,
-    choices: chunk.choices.map((choice) => ({
+    choices: choicesOf(chunk).map((choice) => ({
       index: choice.index,
       text: choice.delta?.content ?? '',
       logprobs: null,
@@ -107,6 +108,15 @@ function toTextChunk(chunk: ChatChunk): JsonObject {
     })),
     ...(chunk.usage === undefined ? {} : { usage: chunk.usage as JsonObject | null }),
   };
+}
+
+function textId(id: unknown): string | undefined {
+  return typeof id === 'string' ? id.replace(/^chatcmpl-/, 'cmpl-') : undefined;
+}
+
+function choicesOf<Choice>(answer: { readonly choices?: readonly Choice[] }): readonly Choice[] {
+  // Typed as a list, but nobody has looked.
+  return Array.isArray(answer.choices) ? (answer.choices as readonly Choice[]).filter((each) => isObject(each)) : [];
 }
 
 /** The legacy endpoint knows no tool calls: they end a text like any other stop. */

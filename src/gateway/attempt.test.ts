@@ -44,7 +44,7 @@ class FakeClient implements ClientStream {
   }
 }
 
-function begin(isStreaming = true, deadline = seconds(100)) {
+function begin(isStreaming = true, keepAlive = seconds(15), deadline = seconds(100)) {
   const reported: unknown[] = [];
   const clock = new VirtualClock();
   const upstream = new FakeUpstream();
@@ -63,7 +63,7 @@ function begin(isStreaming = true, deadline = seconds(100)) {
       encoder: openaiEncoder,
       passThrough: true,
       maxResponseBytes: 100_000,
-      keepAlive: seconds(15),
+      keepAlive,
       report: (error) => reported.push(error),
     },
     clock,
@@ -138,7 +138,7 @@ describe('the limits of an attempt', () => {
   });
 
   test('a client that reads nothing for five minutes is cut off', async () => {
-    const { attempt, clock, call } = begin(true, seconds(1000));
+    const { attempt, clock, call } = begin(true, seconds(15), seconds(1000));
     call.head().data(CONTENT);
     const { client, whole } = await committed(attempt.done);
     client.isSlow = true;
@@ -316,6 +316,16 @@ describe('a silent upstream', () => {
     expect(client.text).toBe(CONTENT);
     clock.advanceTo(seconds(29));
     expect(client.text).toBe(`${CONTENT}: keep-alive\n\n`);
+  });
+});
+
+describe('a silent upstream without keep-alive', () => {
+  test('is covered by nothing, and costs nothing', async () => {
+    const { attempt, clock, call } = begin(true, millis(0));
+    call.head().data(CONTENT);
+    const { client } = await committed(attempt.done);
+    clock.advanceTo(seconds(29));
+    expect(client.text).toBe(CONTENT);
   });
 });
 

@@ -19,6 +19,7 @@ import { SseSplitter } from '../wire/sse.ts';
 import { type BodyMode, modeOf, withoutBlanks } from './body-mode.ts';
 import { Relay, type RelayListener } from './relay.ts';
 import { wholeAsEvents } from './whole-as-stream.ts';
+import { withoutCredentials } from './without-credentials.ts';
 
 /** Most bytes of an error answer that are read; the rest says nothing new. */
 const ERROR_BODY_LIMIT = 1024 * 1024;
@@ -113,7 +114,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     this.#relay = new Relay(plan.encoder, plan.passThrough, this, clock, plan.keepAlive);
     const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
     this.done = promise;
-    this.#settle = resolve;
+    this.#settle = (end) => resolve(end.kind === 'failed' ? { ...end, outcome: this.#clean(end.outcome) } : end);
   }
 
   /**
@@ -140,13 +141,20 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     else this.#settle({ kind: 'failed', outcome: { kind: 'client-gone' } });
   }
 
+  /** Nobody waits for the answer any longer, but the client is there and is told. */
+  giveUp(outcome: Failure): void {
+    if (!this.#isProtocolOver()) this.#fail(outcome);
+  }
+
   // What the transport says.
 
   onSent(): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'waiting';
     this.#lastByte = this.#clock.now();
-    this.#rearm();
+    // The timer looks again when it fires; it is set anew only when the next limit may come before.
+    const { firstByte, connect } = this.#plan.limits;
+    if (firstByte < connect) this.#rearm();
   }
 
   onHead(status: number, headers: readonly HeaderPair[]): void {
@@ -407,8 +415,12 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     if (this.#phase === 'over') return;
     const wasCommitted = this.#relay.isCommitted;
     this.#close();
-    if (wasCommitted) this.#endStream?.({ failure: committedFailure(outcome) });
+    if (wasCommitted) this.#endStream?.({ failure: this.#clean(committedFailure(outcome)) });
     else this.#settle({ kind: 'failed', outcome });
+  }
+
+  #clean(outcome: Failure): Failure {
+    return withoutCredentials(outcome, this.#plan.context.deployment.upstream);
   }
 
   /** Runs a step that calls translating code: whatever it throws, the attempt ends (and not by a timer). */

@@ -52,6 +52,8 @@ export interface ExchangeDependencies {
  * 2. No database call stands between the request and its upstream; what is known comes from one snapshot.
  * 3. Attempts are made one after the other, as `decide` says; nobody else decides.
  * 4. Whatever the end, the lease is settled once and the ledger gets one entry.
+ * 5. While an answer streams nothing holds the prompt. So what outlives `#run` and `#call` is no closure made in them:
+ *    one made in an async function keeps all its variables.
  */
 export class Exchange {
   readonly #deps: ExchangeDependencies;
@@ -63,6 +65,7 @@ export class Exchange {
   #service: Service | null = null;
   #current: Attempt | null = null;
   #isGone = false;
+  #isStopping = false;
   #wake: (() => void) | null = null;
   #isSettled = false;
 
@@ -96,6 +99,13 @@ export class Exchange {
     }
   }
 
+  /** The gateway ends before the answer does: a stream gets its error event, who waits for an answer a refusal. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#current?.giveUp({ kind: 'timeout', phase: 'total', limit: millis(0) });
+    this.#wake?.();
+  }
+
   async #run(): Promise<ServerResponse> {
     const accepted = await accept(this.#request, this.#match, this.#snapshot, this.#deps.ports);
     const story = this.#story;
@@ -103,7 +113,7 @@ export class Exchange {
     if (accepted.kind === 'client-gone') return this.#gone();
     if (accepted.kind === 'not-accepted') return this.#refuse(accepted.error);
     story.accepted = accepted;
-    this.#request.onGone(() => this.#clientGone());
+    this.#request.onGone(this.#clientGone);
 
     const planned = this.#plan(accepted);
     const route = planned instanceof Promise ? await planned : planned;
@@ -117,6 +127,7 @@ export class Exchange {
       story.decision = decision;
       if (decision.delay > 0) await this.#sleep(decision);
       if (this.#isGone) return this.#gone();
+      if (this.#isStopping) return this.#refuse(shuttingDown());
 
       const end = await this.#attempt(accepted, decision);
       if ('message' in end) return this.#refuse(end);
@@ -126,7 +137,9 @@ export class Exchange {
       const usage = end.kind === 'reply' ? end.reply.usage : null;
       this.#noteAttempt(decision, outcome, usage);
       if (end.kind === 'reply' && outcome.kind === 'success') return this.#answer(end, accepted);
-      if (outcome.kind === 'client-gone' || this.#isGone) return this.#gone();
+      if (this.#isGone) return this.#gone();
+      if (this.#isStopping) return this.#refuse(shuttingDown());
+      if (outcome.kind === 'client-gone') return this.#gone();
     }
   }
 
@@ -175,7 +188,7 @@ export class Exchange {
     const { deployment, limits } = decision;
     const taken = slots.take(deployment, this.#snapshot.routing, minus(limits.deadline, clock.now()));
     const slot = taken.kind === 'slot' ? taken : await this.#queued(taken);
-    if (this.#isGone) {
+    if (this.#isGone || this.#isStopping) {
       slot?.release();
       return { kind: 'failed', outcome: { kind: 'client-gone' } };
     }
@@ -205,7 +218,7 @@ export class Exchange {
 
   /** Waits for a place, but not for a client that left. */
   #queued(ticket: Ticket): Promise<Slot | null> {
-    if (this.#isGone) ticket.leave();
+    if (this.#isGone || this.#isStopping) ticket.leave();
     this.#wake = () => ticket.leave();
     return ticket.slot;
   }
@@ -294,9 +307,9 @@ export class Exchange {
     const headers = answerHeaders(this.#story.facts(), 'application/json');
     addUpstreamHeaders(headers, end.head);
     addCors(headers, this.#request, this.#snapshot);
+    const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
     this.#settle('success', 200, reply.usage);
     this.#meterFallback(true);
-    const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
     const sent = await compressed(this.#request, headers, bytes);
     return whole(200, sent.headers, sent.body);
   }
@@ -334,7 +347,7 @@ export class Exchange {
   }
 
   #errorEvent(outcome: Failure, deployment: Deployment): Uint8Array {
-    const error = errorOf(outcome, providerName(deployment));
+    const error = this.#isStopping ? shuttingDown() : errorOf(outcome, providerName(deployment));
     return this.#match.endpoint.encoder.errorEvent(error, statusFor(error, this.#snapshot.server.errorProfile));
   }
 
@@ -355,7 +368,6 @@ export class Exchange {
     if (error.retryAfter !== null && error.retryAfter > 0) {
       headers.push(['retry-after', String(Math.max(1, Math.ceil(error.retryAfter / 1000)))]);
     }
-    if (status === 413 || status === 408) headers.push(['connection', 'close']);
     addCors(headers, this.#request, this.#snapshot);
     this.#settle('failure', status, null);
     return whole(status, headers, this.#match.endpoint.encoder.error(error, status));
@@ -388,11 +400,11 @@ export class Exchange {
     return { kind: 'whole', status: 499, headers: [], body: null };
   }
 
-  #clientGone(): void {
+  readonly #clientGone = (): void => {
     this.#isGone = true;
     this.#current?.abandon();
     this.#wake?.();
-  }
+  };
 
   async #sleep(decision: AttemptDecision): Promise<void> {
     const last = this.#story.attempts.at(-1)?.outcome;
@@ -407,7 +419,7 @@ export class Exchange {
 
   /** Waits, but not for a client that left. */
   #pause(delay: Millis): Promise<void> {
-    if (this.#isGone) return Promise.resolve();
+    if (this.#isGone || this.#isStopping) return Promise.resolve();
     return new Promise((resolve) => {
       const timer: Timer = this.#deps.clock.after(delay, () => resolve());
       this.#wake = () => {
@@ -435,6 +447,10 @@ export class Exchange {
 /** Not a closure in `#call`: one made in an async function keeps all its variables, here the request's body. */
 function releaseAfter(whole: Promise<StreamEnd>, slot: Slot): void {
   void whole.then(() => slot.release());
+}
+
+function shuttingDown(): GatewayError {
+  return gatewayError('shutting-down', 'The gateway is shutting down. Send the request again.');
 }
 
 function whole(status: number, headers: readonly HeaderPair[], body: Uint8Array | string): ServerResponse {

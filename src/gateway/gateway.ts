@@ -39,7 +39,7 @@ interface Page {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #pages: ReadonlyMap<string, Page>;
-  #running = 0;
+  readonly #running = new Set<Exchange>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -48,7 +48,12 @@ export class Gateway {
 
   /** LLM requests whose answer is not over; streams that run are among them. */
   get running(): number {
-    return this.#running;
+    return this.#running.size;
+  }
+
+  /** Ends every answer that runs, in words that its client understands. */
+  stop(): void {
+    for (const exchange of this.#running) exchange.stop();
   }
 
   handle(request: ServerRequest): ServerResponse | Promise<ServerResponse> {
@@ -59,11 +64,9 @@ export class Gateway {
   }
 
   #exchange(request: ServerRequest, match: EndpointMatch): Promise<ServerResponse> {
-    this.#running += 1;
-    const settled = (): void => {
-      this.#running -= 1;
-    };
-    return new Exchange(this.#options, request, match, settled).run();
+    const exchange = new Exchange(this.#options, request, match, () => this.#running.delete(exchange));
+    this.#running.add(exchange);
+    return exchange.run();
   }
 
   #strip(path: string): string | null {

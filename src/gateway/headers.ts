@@ -95,6 +95,8 @@ export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): voi
 
 /** Adds what a browser needs; the configured origins decide. */
 export function addCors(headers: HeaderPair[], request: ServerRequest, snapshot: Snapshot): void {
+  // Only browsers send it, and only they look for the answer.
+  if (request.header('origin') === null) return;
   const origin = allowedOrigin(request, snapshot);
   if (origin === null) return;
   headers.push(['access-control-allow-origin', origin], ['access-control-expose-headers', EXPOSED]);

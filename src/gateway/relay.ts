@@ -42,7 +42,7 @@ export class Relay implements StreamSink {
   readonly #passThrough: boolean;
   readonly #listener: RelayListener;
   readonly #clock: Clock;
-  /** Silence towards the client after which a comment keeps proxies and clients from hanging up. */
+  /** Silence towards the client after which a comment keeps proxies and clients from hanging up; 0 for never. */
   readonly #patience: Millis;
   #state: 'held' | 'committed' | 'ended' = 'held';
   #stream: ClientStream | null = null;
@@ -235,6 +235,8 @@ export class Relay implements StreamSink {
   }
 
   #watchSilence(): void {
+    // 0 turns the comments off.
+    if (this.#patience <= 0) return;
     const due = plus(this.#lastWrite, this.#patience);
     const wait = minus(due, this.#clock.now());
     this.#keepAlive = this.#clock.after(wait > 0 ? wait : this.#patience, () => {

@@ -17,8 +17,8 @@ function requestLine(entry: LedgerEntry): string {
   const { usage } = entry;
   return (
     `"message":"request","call_id":"${entry.callId}","endpoint":"${entry.endpoint}"` +
-    `,"requested_model":${text(entry.requestedModel)},"group":${text(entry.group)}` +
-    `,"deployment":${text(entry.deployment)},"provider":${text(entry.provider)}` +
+    `,"requested_model":${text(entry.requestedModel)},"group":${own(entry.group)}` +
+    `,"deployment":${own(entry.deployment)},"provider":${own(entry.provider)}` +
     `,"stream":${entry.isStreaming},"end":"${entry.end}","status":${entry.status}` +
     `,"duration_ms":${round(entry.duration)},"overhead_ms":${round(entry.overhead)}` +
     `,"first_byte_ms":${entry.firstByte === null ? null : round(entry.firstByte)}` +
@@ -30,13 +30,19 @@ function requestLine(entry: LedgerEntry): string {
 function attemptText(attempt: AttemptRecord): string {
   const outcome = attempt.outcome === 'success' ? '"success"' : text(attempt.outcome);
   return (
-    `{"deployment":${text(attempt.deployment)},"outcome":${outcome}` +
+    `{"deployment":${own(attempt.deployment)},"outcome":${outcome}` +
     `,"delay_ms":${round(attempt.delay)},"duration_ms":${round(attempt.duration)}}`
   );
 }
 
-function text(value: string | null): string {
-  return value === null ? 'null' : JSON.stringify(redact(value));
+/** A name of the configuration's own. */
+function own(value: string | null): string {
+  return value === null ? 'null' : JSON.stringify(value);
+}
+
+/** Words of a client or a provider. */
+function text(value: string): string {
+  return JSON.stringify(redact(value));
 }
 
 function round(value: number): number {

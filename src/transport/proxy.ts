@@ -63,7 +63,7 @@ function firstProxy(env: Environment, variables: readonly string[]): HttpProxy |
 export function parseProxy(variable: string, text: string): HttpProxy | string {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
   if (url !== null && url.protocol !== 'http:')
-    return `${variable} names a proxy by ${url.protocol}//, but only proxies that are spoken to in plain HTTP work: http://host:port.`;
+    return `${variable} names a proxy that is not spoken to in plain HTTP (https://, socks5://); only http://host:port works.`;
   // A password with `/`, `?` or `#` in it would make the user name the host.
   if (url === null || url.hostname === '' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
     return `${variable} is not http://[user:password@]host:port. Percent-encode special characters of the password.`;

@@ -102,11 +102,8 @@ const HANDLERS: Bun.SocketHandler<Tunnel> = {
   drain(socket) {
     socket.data.flush(socket);
   },
-  end(socket) {
-    socket.data.fail('ECONNRESET', 'closed the connection before it answered CONNECT');
-  },
   close(socket, error) {
-    socket.data.fail(codeOf(error) ?? 'ECONNRESET', 'cut the connection before it answered CONNECT');
+    socket.data.fail(codeOf(error) ?? 'ECONNRESET', 'closed the connection before it answered CONNECT');
   },
   error(socket, error) {
     socket.data.fail(codeOf(error) ?? 'EHANDLER', error.message);
