@@ -187,6 +187,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
 }
 
 function respond(handlers: UpstreamHandlers, { body, ...type }: CannedAnswer): void {
+  handlers.onConnected();
   handlers.onSent();
   handlers.onHead(200, [['content-type', type['content-type']], ...ANSWER_HEADERS]);
   for (const part of body) handlers.onData(part);
