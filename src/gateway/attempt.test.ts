@@ -97,8 +97,20 @@ describe('the limits of an attempt', () => {
     expect(call.isAborted).toBe(true);
   });
 
+  test('connect: is over once the connection is open, however long a large body takes to be sent', async () => {
+    const { attempt, clock, call } = begin();
+    call.handlers.onConnected();
+    clock.advanceTo(seconds(29));
+    call.handlers.onSent();
+    clock.advanceTo(seconds(58));
+    expect(call.isAborted).toBe(false);
+    clock.advanceTo(seconds(59));
+    expect(await attempt.done).toMatchObject({ outcome: { kind: 'timeout', phase: 'first-byte' } });
+  });
+
   test('first byte: sent, but no answer in time', async () => {
     const { attempt, clock, call } = begin();
+    call.handlers.onConnected();
     call.handlers.onSent();
     clock.advanceTo(seconds(29));
     clock.advanceTo(seconds(30));

@@ -73,12 +73,12 @@ export interface AttemptPlan {
   readonly report: (error: unknown) => void;
 }
 
-type Phase = 'connecting' | 'waiting' | 'reading' | 'relaying' | 'draining' | 'over';
+type Phase = 'connecting' | 'sending' | 'waiting' | 'reading' | 'relaying' | 'draining' | 'over';
 
 /**
  * One try at one deployment: a call, its time limits and what becomes of its answer.
  *
- * connecting ─sent─▶ waiting ─head─▶ reading ─commit─▶ relaying ─protocol end─▶ draining ─▶ over
+ * connecting ─open─▶ sending ─sent─▶ waiting ─head─▶ reading ─commit─▶ relaying ─protocol end─▶ draining ─▶ over
  *
  * 1. `done` settles once: with a whole reply, with a committed stream, or with a failure.
  * 2. Before the commit point a failure is silent, so that another deployment can be tried.
@@ -148,13 +148,19 @@ export class Attempt implements UpstreamHandlers, RelayListener {
 
   // What the transport says.
 
-  onSent(): void {
+  onConnected(): void {
     if (this.#phase !== 'connecting') return;
-    this.#phase = 'waiting';
+    this.#phase = 'sending';
     this.#lastByte = this.#clock.now();
     // The timer looks again when it fires; it is set anew only when the next limit may come before.
     const { firstByte, connect } = this.#plan.limits;
     if (firstByte < connect) this.#rearm();
+  }
+
+  onSent(): void {
+    if (this.#phase !== 'sending') return;
+    this.#phase = 'waiting';
+    this.#lastByte = this.#clock.now();
   }
 
   onHead(status: number, headers: readonly HeaderPair[]): void {

@@ -81,6 +81,18 @@ export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPa
   return headers;
 }
 
+const prefixedNames = new Map<string, string>();
+/** Providers choose header names: this many are remembered. */
+const MOST_NAMES = 500;
+
+function prefixed(name: string): string {
+  const known = prefixedNames.get(name);
+  if (known !== undefined) return known;
+  const made = `llm_provider-${name}`;
+  if (prefixedNames.size < MOST_NAMES) prefixedNames.set(name, made);
+  return made;
+}
+
 /** Adds the upstream's headers as `llm_provider-*`, and its rate limits under their own names too. */
 export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): void {
   let left = MOST_RETURNED_BYTES;
@@ -88,7 +100,7 @@ export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): voi
     if (NEVER_RETURNED.has(name)) continue;
     left -= name.length + value.length;
     if (left < 0) return;
-    headers.push([`llm_provider-${name}`, value]);
+    headers.push([prefixed(name), value]);
     if (RATE_LIMIT.test(name)) headers.push([name, value]);
   }
 }

@@ -159,7 +159,9 @@ export class Relay implements StreamSink {
 
   #closeRange(): void {
     if (this.#range === null) return;
-    this.#parts.push(this.#range.subarray(this.#from, this.#to));
+    // A read is often one event and nothing else.
+    const isAll = this.#from === 0 && this.#to === this.#range.length;
+    this.#parts.push(isAll ? this.#range : this.#range.subarray(this.#from, this.#to));
     this.#range = null;
   }
 

@@ -4,7 +4,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 /** Lines wait this long for company, so that a busy gateway writes seldom. */
-const FLUSH_AFTER_MS = 20;
+const FLUSH_AFTER_MS = 100;
 const FLUSH_AT_BYTES = 32 * 1024;
 
 export interface Logger {

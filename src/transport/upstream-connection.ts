@@ -99,6 +99,7 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
     if (this.#call === null || !this.#isReady) return;
     if (this.#call.isPaused) this.#socket?.pause();
     try {
+      this.#call.handlers.onConnected();
       this.#flush();
     } catch (error) {
       this.broke('EHANDLER', String(error));

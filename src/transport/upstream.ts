@@ -25,6 +25,8 @@ export interface OutboundRequest {
 }
 
 export interface UpstreamHandlers {
+  /** The connection is open and trusted, and the request begins to be written, which a large body makes long. */
+  onConnected(): void;
   /** The request has been written in full to an open connection. */
   onSent(): void;
   /** Final response head (1xx are swallowed). Headers in order, lower-case names. */

@@ -45,6 +45,7 @@ export class FakeCall implements UpstreamCall {
 
   /** The request went out and the head came back. */
   head(status = 200, type = 'text/event-stream'): this {
+    this.handlers.onConnected();
     this.handlers.onSent();
     this.handlers.onHead(status, [['content-type', type]]);
     return this;

@@ -57,6 +57,7 @@ export function ask(upstream: Upstream, request: OutboundRequest, options: Answe
   };
 
   const call = upstream.request(request, {
+    onConnected() {},
     onSent() {
       note('sent');
       wake();
