@@ -81,7 +81,7 @@ export function routeError(error: RouteError, callType: string): GatewayError {
       return gatewayError(
         'context-window',
         `litellm.ContextWindowExceededError: The prompt has about ${error.promptTokens} tokens and no deployment of ${error.model} takes more than ${error.largest}. Shorten it, or configure context_window_fallbacks.`,
-        { param: 'messages' },
+        { param: null },
       );
   }
 }
