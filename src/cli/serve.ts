@@ -214,7 +214,10 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
       {
         hostname: args.host,
         port: args.port,
-        maxBodyBytes: snapshot.server.maxRequestBytes,
+        // Asked for each request, so that a reload reaches it.
+        get maxBodyBytes() {
+          return snapshot.server.maxRequestBytes;
+        },
         bodyTimeoutMs: BODY_TIMEOUT_MS,
         idleSeconds: IDLE_SECONDS,
       },

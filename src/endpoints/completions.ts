@@ -1,7 +1,7 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { ClientCall } from '../providers/provider.ts';
-import { type Edit, type JsonBody, scanObject } from '../wire/json-splice.ts';
+import { type Edit, edited } from '../wire/json-splice.ts';
 import type { ChatChunk, ChatCompletion, FinishReason } from '../wire/openai/chat.ts';
 import { checkCommon, memberOf, missing } from './check.ts';
 import { direct, type Encoder, type Endpoint } from './endpoint.ts';
@@ -60,20 +60,13 @@ function toChat(call: ClientCall): ClientCall | GatewayError {
     { kind: 'set', key: 'messages', raw: JSON.stringify([{ role: 'user', content: prompt }]) },
   ];
   for (const key of WITHOUT_CHAT_WORD) if (call.body.has(key)) edits.push({ kind: 'remove', key });
-  return { ...call, dialect: 'openai-chat', body: rescan(call.body, edits) };
+  return { ...call, dialect: 'openai-chat', body: edited(call.body, edits) };
 }
 
 function promptOf(value: Json | undefined): string | null {
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.length === 1 && typeof value[0] === 'string') return value[0];
   return null;
-}
-
-function rescan(body: JsonBody, edits: readonly Edit[]): JsonBody {
-  const edited = scanObject(body.splice(edits));
-  // Editing an object that was scanned gives an object: anything else is a fault of ours.
-  if (edited.kind === 'fault') throw new Error(`edited body is not an object: ${edited.message}`);
-  return edited;
 }
 
 /** An answer that an upstream wrote itself was checked for `choices` and no more: anything else may be missing or odd. */

@@ -4,10 +4,9 @@ import { memberOf } from '../endpoints/check.ts';
 import type { EndpointMatch } from '../endpoints/registry.ts';
 import type { ClientCall } from '../providers/provider.ts';
 import type { ServerRequest } from '../transport/server.ts';
-import { type JsonBody, scanObject } from '../wire/json-splice.ts';
+import { edited, type JsonBody, scanObject } from '../wire/json-splice.ts';
 import { authenticate } from './authenticate.ts';
 import { type Controls, readControls } from './controls.ts';
-import { edited } from './edited.ts';
 import type { GatewayPorts, Lease, Principal } from './ports.ts';
 import { bodyFault, jsonFault } from './refusals.ts';
 

@@ -224,6 +224,24 @@ describe('the commit point', () => {
   });
 });
 
+describe('an upstream that does not speak HTTP', () => {
+  test('has answered, and badly: that is no failed connection', async () => {
+    const { attempt, call } = begin();
+    call.handlers.onSent();
+    call.handlers.onError({ kind: 'malformed', code: 'EPROTO', message: 'the answer does not start with HTTP/1.' });
+    expect(await attempt.done).toMatchObject({
+      outcome: { kind: 'broken-stream', committed: false, detail: expect.stringContaining('HTTP/1.') },
+    });
+  });
+
+  test('and one that hangs up before its head is a failed connection', async () => {
+    const { attempt, call } = begin();
+    call.handlers.onSent();
+    call.handlers.onError({ kind: 'closed', code: 'ECONNRESET', message: 'closed' });
+    expect(await attempt.done).toMatchObject({ outcome: { kind: 'connect-failed', code: 'ECONNRESET' } });
+  });
+});
+
 describe('an answer', () => {
   test('with a finish reason and no [DONE] is whole, and gets its [DONE]', async () => {
     const { attempt, call } = begin();

@@ -226,7 +226,8 @@ export class Attempt implements UpstreamHandlers, RelayListener {
       this.#release();
       return;
     }
-    if (fault.kind === 'connect' || this.#head === null) {
+    const isUnderstood = fault.kind === 'connect' || fault.kind === 'closed';
+    if (fault.kind === 'connect' || (this.#head === null && isUnderstood)) {
       this.#fail({ kind: 'connect-failed', code: fault.code });
       return;
     }
@@ -457,6 +458,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
   #close(): void {
     this.#release();
     this.#call?.abort();
+    this.#inflate?.destroy();
   }
 }
 

@@ -146,9 +146,10 @@ function retryDelayIn(details: Json | undefined): string | null {
 /** A body that is no JSON: what the status means, and how the text begins. */
 function plainWords(status: number, text: string): ErrorWords {
   const readable = text
-    .slice(0, 20_000)
-    .replace(/<(script|style)\b[^>]*>[\s\S]*?<\/\1>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ')
+    // Short enough that a page of nothing but `<` costs nothing.
+    .slice(0, 4_000)
+    .replace(/<(script|style)\b[^<>]{0,200}>[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<[^<>]{0,500}>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, 200);

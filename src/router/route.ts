@@ -52,7 +52,7 @@ export type GiveUpReason =
 /** Time limits of one attempt, all positive. */
 export interface AttemptLimits {
   readonly connect: Millis;
-  /** From the request written to the first byte that means something. */
+  /** From the request written to the first output; bytes that mean nothing yet, such as comments, begin it anew. */
   readonly firstByte: Millis;
   readonly idle: Millis;
   /** Absolute, on the monotonic clock. */

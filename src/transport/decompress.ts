@@ -4,6 +4,8 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 export interface Decompressor {
   push(bytes: Buffer): void;
   end(): void;
+  /** Gives up what has not been made plain yet. */
+  destroy(): void;
 }
 
 export interface DecompressorHandlers {
@@ -19,7 +21,11 @@ export function decompressor(coding: string, handlers: DecompressorHandlers): De
   stream.on('data', (bytes: Buffer) => handlers.onData(bytes));
   stream.on('end', () => handlers.onEnd());
   stream.on('error', (error: Error) => handlers.onError(`compressed body cannot be read: ${error.message}`));
-  return { push: (bytes) => void stream.write(bytes), end: () => void stream.end() };
+  return {
+    push: (bytes) => void stream.write(bytes),
+    end: () => void stream.end(),
+    destroy: () => void stream.destroy(),
+  };
 }
 
 function streamFor(coding: string) {

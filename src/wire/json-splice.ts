@@ -32,6 +32,18 @@ export interface JsonBody {
 }
 
 /**
+ * The body with these edits made, scanned anew; the same one when there are none.
+ *
+ * @throws when the result is no object, which editing an object that was scanned cannot give
+ */
+export function edited(body: JsonBody, edits: readonly Edit[]): JsonBody {
+  if (edits.length === 0) return body;
+  const result = scanObject(body.splice(edits));
+  if (result.kind === 'fault') throw new Error(`edited body is not an object: ${result.message}`);
+  return result;
+}
+
+/**
  * Finds the top-level members of a JSON object in one pass, without parsing their values.
  *
  * A leading byte order mark and white space around the object are allowed. A key that is there twice is a fault:
