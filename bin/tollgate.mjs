@@ -24,7 +24,9 @@ function findBun() {
 
 const bun = findBun();
 if (bun === null) {
-  console.error(`tollgate: its engine is not installed. Run 'npm ci --ignore-scripts' in ${root} (without --omit=optional).`);
+  console.error(
+    `tollgate: its engine is not installed. Run 'npm ci --ignore-scripts' in ${root} (without --omit=optional).`,
+  );
   process.exit(127);
 }
 const flags = ['--no-env-file', `--config=${join(root, 'bin', 'bunfig.toml')}`, '--max-http-header-size=65536'];
