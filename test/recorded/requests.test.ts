@@ -15,6 +15,8 @@ const CHANGED: Readonly<Record<string, readonly string[]>> = {
   'groq/error-400-tool-use-failed': ['n'],
   'groq/error-404-model': ['n'],
   'groq/error-mid-stream': ['n', ...ASKED],
+  // Reasoning models refuse `max_tokens`: the recording is OpenAI saying so.
+  'openai/error-400-unsupported-parameter': ['max_tokens', 'max_completion_tokens'],
   // `strict` inside tools.
   'xai/chat-reasoning-stream': ['tools'],
   'xai/chat-tool-stream': ['tools'],
