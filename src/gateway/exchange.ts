@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Timer } from '../core/clock.ts';
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import { requestId } from '../core/ids.ts';
@@ -12,36 +12,22 @@ import type { EndpointMatch } from '../endpoints/registry.ts';
 import type { CallContext } from '../providers/provider.ts';
 import { providerFor } from '../providers/registry.ts';
 import { decide } from '../router/decide.ts';
-import type { HealthTable } from '../router/health.ts';
-import type { LoadTable } from '../router/load.ts';
-import { type Attempt as AttemptTry, type Decision, groupSizeOf, type Route } from '../router/route.ts';
+import type { Attempt as AttemptTry, Decision, Route } from '../router/route.ts';
 import type { ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
-import type { Upstream } from '../transport/upstream.ts';
 import type { ChatCompletion } from '../wire/openai/chat.ts';
 import { type Accepted, accept } from './accept.ts';
 import { Attempt, type AttemptEnd, type StreamEnd } from './attempt.ts';
 import { compressed } from './compress.ts';
-import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
+import { conclude } from './conclude.ts';
+import type { ExchangeDependencies } from './dependencies.ts';
+import { errorOf, exhaustedError, statusFor } from './failure.ts';
 import { addCors, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted } from './plan.ts';
-import type { GatewayPorts } from './ports.ts';
 import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
 import { routeError } from './refusals.ts';
-import type { Slot, Slots, Ticket } from './slots.ts';
+import type { Slot, Ticket } from './slots.ts';
 import { type AttemptDecision, Story } from './story.ts';
-import type { UsageRefusals } from './usage-refusals.ts';
-
-/** What all exchanges share. */
-export interface ExchangeDependencies {
-  readonly ports: GatewayPorts;
-  readonly clock: Clock;
-  readonly upstream: Upstream;
-  readonly health: HealthTable;
-  readonly load: LoadTable;
-  readonly slots: Slots;
-  readonly usageRefusals: UsageRefusals;
-}
 
 /**
  * One LLM request from its first byte to its record.
@@ -244,39 +230,10 @@ export class Exchange {
     });
   }
 
-  /** Health, load, metrics and the list of attempts hear of an attempt's end here and nowhere else. */
   #noteAttempt(decision: AttemptDecision, outcome: Outcome, usage: Usage | null = null): void {
-    const { health, load, ports } = this.#deps;
-    const { deployment, group } = decision;
-    const { accepted, route, firstByte } = this.#story;
-    const { startedAt, endedAt } = this.#story.end(decision, outcome);
-    const duration = minus(endedAt, startedAt);
-    // Mocked attempts called nobody.
-    if (this.#current === null) return;
+    const wasCalled = this.#current !== null;
     this.#current = null;
-    // A call with the client's own credential says nothing about ours.
-    const told: Outcome = accepted?.controls.credentials == null ? outcome : { kind: 'client-gone' };
-    const { routing } = this.#snapshot;
-    const groupSize = route === null ? 1 : groupSizeOf(route, group);
-    const wasReady = health.isReady(deployment.id, endedAt);
-    health.record(deployment, groupSize, told, routing, endedAt);
-    if (wasReady && !health.isReady(deployment.id, endedAt)) ports.meters.benched(deployment.id);
-    const sample = {
-      outcome: told,
-      elapsed: duration,
-      firstToken: firstByte,
-      completionTokens: usage?.output ?? null,
-      totalTokens: usage === null ? null : usage.input + usage.output,
-    };
-    load.end(deployment.id, sample, routing, endedAt);
-    ports.meters.attempt({
-      deployment: deployment.id,
-      group,
-      provider: deployment.provider,
-      outcome: outcome.kind,
-      status: meterStatus(outcome),
-      duration,
-    });
+    conclude(this.#deps, this.#story, this.#snapshot.routing, { decision, outcome, usage, wasCalled });
   }
 
   /** A filtered answer is a refusal when the operator set a chain for those, else an answer like any other (LiteLLM). */

@@ -1,7 +1,8 @@
 import type { Deployment, Snapshot } from '../core/snapshot.ts';
 import { matchEndpoint } from '../endpoints/registry.ts';
 import type { ServerRequest, ServerResponse } from '../transport/server.ts';
-import { Exchange, type ExchangeDependencies } from './exchange.ts';
+import type { ExchangeDependencies } from './dependencies.ts';
+import { Exchange } from './exchange.ts';
 
 /** LiteLLM's probe (litellm.md §8.1), with the smallest answer that every model allows. */
 const PROMPT = 'test from litellm';
