@@ -32,7 +32,7 @@ function demoDeployment(name: Demo, baseUrl: string): Deployment {
     configuredModel: `openai/${name}`,
     upstream: {
       baseUrl: baseUrl.replace(/\/+$/, ''),
-      apiKey: new Secret('simulated'),
+      apiKey: new Secret('demo-needs-no-key'),
       apiVersion: null,
       organization: null,
       extraHeaders: [],

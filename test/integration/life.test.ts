@@ -250,7 +250,8 @@ describe('the demo model', () => {
     expect(await (await say('Hello')).text()).toContain('[simulated]');
     const events = streamEvents(await (await say('Hello', { stream: true })).text());
     expect(events.at(-1)).toBe('[DONE]');
-    expect((await say('fail with 429')).status).toBe(429);
+    const limited = await say('fail with 429');
+    expect([limited.status, await limited.text()]).toEqual([429, expect.stringContaining('[simulated]')]);
     const failover = await say('fail with 503', { fallbacks: ['demo-backup'] });
     expect([failover.status, failover.headers.get('x-litellm-model-group')]).toEqual([200, 'demo-backup']);
     expect((await say('stall')).status).toBe(504);
