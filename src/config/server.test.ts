@@ -16,6 +16,7 @@ test('the defaults', () => {
     streamUsage: 'hide',
     maxRequestBytes: 104_857_600,
     maxResponseBytes: 104_857_600,
+    maxConcurrent: 10_000,
     keepAlive: 15_000,
     corsOrigins: ['*'],
     logLevel: 'info',

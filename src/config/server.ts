@@ -9,6 +9,8 @@ import { NOWHERE } from './tree.ts';
 const MEGABYTE = 1_048_576;
 const SIZE_MB = 100;
 /** Proxies in between commonly close a connection after 60 s of silence. */
+/** Far above what one core serves; an open stream costs some 30 KB. */
+const MOST_CONCURRENT = 10_000;
 const STREAM_KEEP_ALIVE_SECONDS = 15;
 
 /** Settings of the service: `general_settings`, `litellm_settings`, then LiteLLM's variables, then defaults. */
@@ -27,6 +29,7 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     streamUsage: streamUsage === undefined ? 'hide' : streamUsage ? 'always' : 'never',
     maxRequestBytes: Math.floor((general.max_request_size_mb ?? SIZE_MB) * MEGABYTE),
     maxResponseBytes: Math.floor((general.max_response_size_mb ?? SIZE_MB) * MEGABYTE),
+    maxConcurrent: general.global_max_parallel_requests ?? MOST_CONCURRENT,
     keepAlive: seconds(general.stream_keep_alive ?? STREAM_KEEP_ALIVE_SECONDS),
     corsOrigins: general.cors_origins ??
       variable(environment, 'LITELLM_CORS_ORIGINS')

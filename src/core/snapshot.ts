@@ -188,6 +188,8 @@ export interface ServerSettings {
   readonly streamUsage: 'hide' | 'always' | 'never';
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
+  /** LLM requests at once; one more is refused, so that a flood does not take the running ones with it. */
+  readonly maxConcurrent: number;
   readonly keepAlive: Millis;
   readonly corsOrigins: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -21,7 +21,7 @@ import { compressed } from './compress.ts';
 import { conclude } from './conclude.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
 import { errorOf, exhaustedError, statusFor } from './failure.ts';
-import { addCors, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
+import { addCors, addRetryAfter, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted } from './plan.ts';
 import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
@@ -322,9 +322,7 @@ export class Exchange {
   #refuse(error: GatewayError): ServerResponse {
     const status = statusFor(error, this.#snapshot.server.errorProfile);
     const headers = answerHeaders(this.#story.facts(), 'application/json');
-    if (error.retryAfter !== null && error.retryAfter > 0) {
-      headers.push(['retry-after', String(Math.max(1, Math.ceil(error.retryAfter / 1000)))]);
-    }
+    addRetryAfter(headers, error);
     addCors(headers, this.#request, this.#snapshot);
     this.#settle('failure', status, null);
     return whole(status, headers, this.#match.endpoint.encoder.error(error, status));

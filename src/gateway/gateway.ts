@@ -1,5 +1,6 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
+import { seconds } from '../core/units.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
 import { decodePath, type EndpointMatch, matchEndpoint } from '../endpoints/registry.ts';
@@ -8,7 +9,7 @@ import { authenticate } from './authenticate.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
 import { Exchange } from './exchange.ts';
 import { statusFor } from './failure.ts';
-import { addCors, clientLabel, preflightHeaders } from './headers.ts';
+import { addCors, addRetryAfter, clientLabel, preflightHeaders } from './headers.ts';
 import { type ProbeResult, probe } from './probe.ts';
 
 /** What the monitoring paths show; the composition root knows the answers. */
@@ -60,7 +61,10 @@ export class Gateway {
   handle(request: ServerRequest): ServerResponse | Promise<ServerResponse> {
     const path = this.#strip(request.path);
     const match = path === null ? null : matchEndpoint(path);
-    if (match !== null && request.method === 'POST') return this.#exchange(request, match);
+    if (match !== null && request.method === 'POST') {
+      const most = this.#options.ports.snapshots.current().server.maxConcurrent;
+      return this.#running.size < most ? this.#exchange(request, match) : this.#refuse(request, overloaded(most));
+    }
     return this.#page(request, path, match !== null);
   }
 
@@ -166,9 +170,15 @@ export class Gateway {
     const status = statusFor(error, snapshot.server.errorProfile);
     const headers: HeaderPair[] = [['content-type', 'application/json'], ...this.#names(request)];
     if (allow.length > 0) headers.push(['allow', [...allow, 'OPTIONS'].join(', ')]);
+    addRetryAfter(headers, error);
     addCors(headers, request, snapshot);
     return { kind: 'whole', status, headers, body: openaiError(error, status) };
   }
+}
+
+function overloaded(most: number): GatewayError {
+  const message = `The gateway runs ${most} requests already (general_settings.global_max_parallel_requests). Try again in a moment.`;
+  return gatewayError('overloaded', message, { retryAfter: seconds(1) });
 }
 
 function json(status: number, body: unknown): ServerResponse {

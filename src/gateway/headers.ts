@@ -1,3 +1,4 @@
+import type { GatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
@@ -103,6 +104,11 @@ export function addUpstreamHeaders(headers: HeaderPair[], head: AnswerHead): voi
     headers.push([prefixed(name), value]);
     if (RATE_LIMIT.test(name)) headers.push([name, value]);
   }
+}
+
+/** Adds `retry-after` in whole seconds, at least 1, when the error says how long to wait. */
+export function addRetryAfter(headers: HeaderPair[], { retryAfter }: GatewayError): void {
+  if (retryAfter !== null && retryAfter > 0) headers.push(['retry-after', String(Math.ceil(retryAfter / 1000))]);
 }
 
 /** Adds what a browser needs; the configured origins decide. */

@@ -85,6 +85,35 @@ describe('a client that goes away', () => {
   });
 });
 
+describe('more requests than may run at once', () => {
+  test('are refused with a time to come back, and served when there is room again', async () => {
+    const small = await startGateway(
+      `model_list:
+  - {model_name: m, litellm_params: {model: openai/m, api_key: sk-upstream, api_base: "${simulator.url}/v1"}}
+general_settings: {master_key: os.environ/LITELLM_MASTER_KEY, global_max_parallel_requests: 1}
+`,
+    );
+    simulator.inject('stall@events:5', { times: 1 });
+    const abort = new AbortController();
+    const open = await fetch(`${small.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${MASTER_KEY}` },
+      body: JSON.stringify({ model: 'm', stream: true, messages }),
+      signal: abort.signal,
+    });
+    const reader = open.body?.getReader();
+    await reader?.read();
+    const refused = await small.chat({ model: 'm' });
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await refused.text()).toContain('global_max_parallel_requests');
+    abort.abort();
+    reader?.read().catch(() => {});
+    await small.until('"end":"client-gone"');
+    expect((await small.chat({ model: 'm' })).status).toBe(200);
+    await small.stop();
+  });
+});
+
 describe('usage in streams', () => {
   test('is asked for upstream and hidden from a client that did not ask', async () => {
     const response = await gateway.chat({ model: 'fast', stream: true });

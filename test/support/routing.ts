@@ -106,6 +106,7 @@ export function snapshotOf(
       streamUsage: 'hide',
       maxRequestBytes: 0,
       maxResponseBytes: 0,
+      maxConcurrent: 1000,
       keepAlive: millis(0),
       corsOrigins: [],
       logLevel: 'info',

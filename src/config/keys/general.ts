@@ -64,7 +64,10 @@ export const generalSettings = {
     positive,
     'Requests at one time at each deployment; `router_settings.default_max_parallel_requests` wins.',
   ),
-  global_max_parallel_requests: later(positive, 'a limit on requests of the whole gateway'),
+  global_max_parallel_requests: honoured(
+    positive,
+    'LLM requests that may run at once; one more gets 503. Default 10,000 (LiteLLM: no limit).',
+  ),
   token_rate_limit_type: later(oneOf(['total', 'input', 'output']), KEYS),
   alerting: later(texts, ALERTS),
   alerting_threshold: later(seconds, ALERTS),
