@@ -62,7 +62,9 @@ address_in() {
 # Starts a simulated provider; sets the variable named by $1 to its address.
 start_simulator() {
   local variable=$1 name=$2 url
-  "$root/bin/tollgate" simulate --port 0 > "$folder/$name.log" 2>&1 &
+  # The file must be there before anybody looks into it: the simulator may take its time.
+  : > "$folder/$name.log"
+  "$root/bin/tollgate" simulate --port 0 >> "$folder/$name.log" 2>&1 &
   children+=($!)
   url=$(address_in "$folder/$name.log" $!) || die "the simulated $name did not start"
   printf -v "$variable" '%s' "$url"
