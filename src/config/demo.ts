@@ -1,6 +1,6 @@
 import { deploymentId, groupName, providerId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
-import type { Deployment } from '../core/snapshot.ts';
+import { type Deployment, NO_UPSTREAM_SETTINGS, NOTHING_SET } from '../core/snapshot.ts';
 
 /**
  * The models `demo` and `demo-backup`, which the simulator in process serves, so that a first request works without any
@@ -25,40 +25,18 @@ export function withDemo(
 
 function demoDeployment(name: Demo, baseUrl: string): Deployment {
   return {
+    ...NOTHING_SET,
     id: idOf(name),
     group: groupName(name),
+    // The dialect that the simulator speaks to it.
     provider: providerId('openai'),
     model: name,
     configuredModel: `openai/${name}`,
     upstream: {
+      ...NO_UPSTREAM_SETTINGS,
       baseUrl: baseUrl.replace(/\/+$/, ''),
       apiKey: new Secret('demo-needs-no-key'),
-      apiVersion: null,
-      organization: null,
-      extraHeaders: [],
-      extraBody: {},
     },
-    disabled: null,
-    order: null,
-    weight: null,
-    rpm: null,
-    tpm: null,
-    maxParallel: null,
-    tags: [],
-    timeout: null,
-    streamTimeout: null,
-    numRetries: null,
-    cooldown: null,
-    allowedFails: null,
-    mockResponse: null,
-    dropParams: null,
-    additionalDropParams: [],
-    allowedParams: [],
-    maxInputTokens: null,
-    maxOutputTokens: null,
-    inputCostPerToken: null,
-    outputCostPerToken: null,
-    isWildcard: false,
     info: { id: idOf(name), mode: 'chat', simulated: true },
     publicParams: { model: `openai/${name}` },
   };

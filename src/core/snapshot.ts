@@ -82,6 +82,34 @@ export interface Deployment {
   readonly publicParams: JsonObject;
 }
 
+/** A deployment's members of which an entry says nothing; what names and reaches it has no default. */
+export const NOTHING_SET: Omit<
+  Deployment,
+  'id' | 'group' | 'provider' | 'model' | 'configuredModel' | 'upstream' | 'info' | 'publicParams'
+> = {
+  disabled: null,
+  order: null,
+  weight: null,
+  rpm: null,
+  tpm: null,
+  maxParallel: null,
+  tags: [],
+  timeout: null,
+  streamTimeout: null,
+  numRetries: null,
+  cooldown: null,
+  allowedFails: null,
+  mockResponse: null,
+  dropParams: null,
+  additionalDropParams: [],
+  allowedParams: [],
+  maxInputTokens: null,
+  maxOutputTokens: null,
+  inputCostPerToken: null,
+  outputCostPerToken: null,
+  isWildcard: false,
+};
+
 /** How to reach the upstream of one deployment. */
 export interface UpstreamSettings {
   /** `api_base` without a trailing slash, or null for the provider's own. */
@@ -94,6 +122,16 @@ export interface UpstreamSettings {
   /** `extra_body` and unknown `litellm_params`: members added to the request when the client did not send them. */
   readonly extraBody: JsonObject;
 }
+
+/** The provider's own address, without a key. */
+export const NO_UPSTREAM_SETTINGS: UpstreamSettings = {
+  baseUrl: null,
+  apiKey: null,
+  apiVersion: null,
+  organization: null,
+  extraHeaders: [],
+  extraBody: {},
+};
 
 /** Why a deployment is out of use although it is configured. */
 export interface DisabledReason {

@@ -15,7 +15,7 @@ import type {
 import type { AttemptLimits } from '../router/route.ts';
 import { type Decompressor, decompressor } from '../transport/decompress.ts';
 import type { Upstream, UpstreamCall, UpstreamFault, UpstreamHandlers } from '../transport/upstream.ts';
-import { SseSplitter } from '../wire/sse.ts';
+import { type SseEvent, SseSplitter } from '../wire/sse.ts';
 import { type BodyMode, modeOf, withoutBlanks } from './body-mode.ts';
 import { Relay, type RelayListener } from './relay.ts';
 import { wholeAsEvents } from './whole-as-stream.ts';
@@ -266,13 +266,15 @@ export class Attempt implements UpstreamHandlers, RelayListener {
     this.#chunks.push(bytes);
   }
 
+  // One function for all reads: a stream may have thousands of them.
+  readonly #onEvent = (event: SseEvent): void => {
+    if (this.#phase !== 'draining' && this.#phase !== 'over') this.#decoder?.push(event, this.#relay);
+  };
+
   #events(bytes: Buffer): void {
     this.#splitter ??= new SseSplitter();
     this.#decoder ??= this.#plan.facet.stream(this.#plan.context);
-    const decoder = this.#decoder;
-    const fault = this.#splitter.push(bytes, (event) => {
-      if (this.#phase !== 'draining' && this.#phase !== 'over') decoder.push(event, this.#relay);
-    });
+    const fault = this.#splitter.push(bytes, this.#onEvent);
     this.#relay.flush();
     if (fault !== null)
       this.#fail({ kind: 'broken-stream', committed: this.#relay.isCommitted, detail: fault.message });
@@ -301,11 +303,8 @@ export class Attempt implements UpstreamHandlers, RelayListener {
   }
 
   #eventsEnd(): void {
-    const decoder = this.#decoder;
-    if (this.#splitter !== null && decoder !== null) {
-      this.#splitter.end((event) => decoder.push(event, this.#relay));
-      if (!this.#isProtocolOver()) decoder.end(this.#relay);
-    }
+    this.#splitter?.end(this.#onEvent);
+    if (!this.#isProtocolOver()) this.#decoder?.end(this.#relay);
     // The body is over: what the decoder did not end is broken.
     if (this.#isProtocolOver()) this.#release();
     else

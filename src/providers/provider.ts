@@ -1,5 +1,4 @@
 import type { HeaderPair } from '../core/http.ts';
-import type { JsonObject } from '../core/json.ts';
 import type { Failure } from '../core/outcome.ts';
 import type { Deployment } from '../core/snapshot.ts';
 import type { Usage } from '../core/usage.ts';
@@ -176,6 +175,3 @@ export interface StreamSink {
   /** An error event, or bytes that make no sense. */
   fail(outcome: Failure): void;
 }
-
-/** Extra members that a deployment adds when the client sent none (`extra_body`). */
-export type ExtraBody = JsonObject;

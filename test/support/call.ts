@@ -1,7 +1,7 @@
 import { deploymentId, groupName, providerId } from '../../src/core/ids.ts';
 import { isObject } from '../../src/core/json.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { Deployment, UpstreamSettings } from '../../src/core/snapshot.ts';
+import { type Deployment, NO_UPSTREAM_SETTINGS, NOTHING_SET, type UpstreamSettings } from '../../src/core/snapshot.ts';
 import type { CallContext, ClientCall, Dialect, ReplyHead } from '../../src/providers/provider.ts';
 import { scanObject } from '../../src/wire/json-splice.ts';
 
@@ -16,44 +16,16 @@ export function testDeployment(
   overrides: Partial<Deployment> = {},
 ): Deployment {
   return {
+    ...NOTHING_SET,
     id: deploymentId('deployment-1'),
     group: groupName('group'),
     provider: providerId(provider),
     model,
     configuredModel: `${provider}/${model}`,
-    disabled: null,
-    order: null,
-    weight: null,
-    rpm: null,
-    tpm: null,
-    maxParallel: null,
-    tags: [],
-    timeout: null,
-    streamTimeout: null,
-    numRetries: null,
-    cooldown: null,
-    allowedFails: null,
-    mockResponse: null,
-    dropParams: null,
-    additionalDropParams: [],
-    allowedParams: [],
-    maxInputTokens: null,
-    maxOutputTokens: null,
-    inputCostPerToken: null,
-    outputCostPerToken: null,
-    isWildcard: false,
     info: {},
     publicParams: {},
     ...overrides,
-    upstream: {
-      baseUrl: null,
-      apiKey: new Secret(TEST_KEY),
-      apiVersion: null,
-      organization: null,
-      extraHeaders: [],
-      extraBody: {},
-      ...upstream,
-    },
+    upstream: { ...NO_UPSTREAM_SETTINGS, apiKey: new Secret(TEST_KEY), ...upstream },
   };
 }
 

@@ -1,6 +1,14 @@
 import { deploymentId, type GroupName, groupName, providerId } from '../../src/core/ids.ts';
 import type { Outcome, ProviderWords, RejectReason } from '../../src/core/outcome.ts';
-import type { Deployment, ModelGroup, RoutingSettings, Snapshot, WildcardGroup } from '../../src/core/snapshot.ts';
+import {
+  type Deployment,
+  type ModelGroup,
+  NO_UPSTREAM_SETTINGS,
+  NOTHING_SET,
+  type RoutingSettings,
+  type Snapshot,
+  type WildcardGroup,
+} from '../../src/core/snapshot.ts';
 import { type Millis, millis, seconds } from '../../src/core/units.ts';
 import { NO_CONTROLS, type RouteRequest, type RoutingControls } from '../../src/router/route.ts';
 
@@ -9,45 +17,18 @@ export type DeploymentWords = Partial<Omit<Deployment, 'group'>> & { readonly gr
 
 /** A deployment named by its id, alone in the group of that name unless told otherwise. */
 export function deploymentOf(id: string, { group, ...more }: DeploymentWords = {}): Deployment {
-  const base: Deployment = {
+  return {
+    ...NOTHING_SET,
     id: deploymentId(id),
     group: groupName(group ?? id),
     provider: providerId('openai'),
     model: `model-${id}`,
     configuredModel: `openai/model-${id}`,
-    upstream: {
-      baseUrl: null,
-      apiKey: null,
-      apiVersion: null,
-      organization: null,
-      extraHeaders: [],
-      extraBody: {},
-    },
-    disabled: null,
-    order: null,
-    weight: null,
-    rpm: null,
-    tpm: null,
-    maxParallel: null,
-    tags: [],
-    timeout: null,
-    streamTimeout: null,
-    numRetries: null,
-    cooldown: null,
-    allowedFails: null,
-    mockResponse: null,
-    dropParams: null,
-    additionalDropParams: [],
-    allowedParams: [],
-    maxInputTokens: null,
-    maxOutputTokens: null,
-    inputCostPerToken: null,
-    outputCostPerToken: null,
-    isWildcard: false,
+    upstream: NO_UPSTREAM_SETTINGS,
     info: {},
     publicParams: {},
+    ...more,
   };
-  return { ...base, ...more };
 }
 
 /** The brief's settings with LiteLLM's back-off. */

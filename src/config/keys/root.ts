@@ -57,5 +57,3 @@ export type ConfigFile = z.infer<typeof fileSchema>;
 export type ModelEntry = NonNullable<ConfigFile['model_list']>[number];
 export type LitellmParams = NonNullable<ModelEntry['litellm_params']>;
 export type RouterSettings = NonNullable<ConfigFile['router_settings']>;
-export type LitellmSettings = NonNullable<ConfigFile['litellm_settings']>;
-export type GeneralSettings = NonNullable<ConfigFile['general_settings']>;

@@ -2,20 +2,10 @@ import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import { parseExact } from './exact-json.ts';
 
 /**
- * Names of the stream's events that carry meaning (specs/anthropic.md §7). Others must be skipped.
+ * An event's payload: an object with a `type`, nothing else checked.
  *
- * The payload's `type` decides, not the `event:` line: proxies in between drop that line.
+ * The payload's `type` decides, not the `event:` line: proxies in between drop that line (specs/anthropic.md §7).
  */
-export type StreamEventType =
-  | 'message_start'
-  | 'content_block_start'
-  | 'content_block_delta'
-  | 'content_block_stop'
-  | 'message_delta'
-  | 'message_stop'
-  | 'error';
-
-/** An event's payload: an object with a `type`, nothing else checked. */
 export interface StreamEvent extends JsonObject {
   readonly type: string;
 }

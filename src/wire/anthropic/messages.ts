@@ -1,14 +1,6 @@
-import type { Json, JsonObject } from '../../core/json.ts';
+import type { JsonObject } from '../../core/json.ts';
 
 /** Anthropic's Messages API as the wire has it (specs/anthropic.md §3–5): only the members that we read or write. */
-
-export interface MessagesRequest {
-  readonly model: string;
-  readonly max_tokens: number;
-  readonly system?: readonly TextBlock[];
-  readonly messages: readonly Turn[];
-  readonly [more: string]: unknown;
-}
 
 export interface Turn {
   readonly role: 'user' | 'assistant';
@@ -112,21 +104,4 @@ export interface IterationUsage {
   readonly output_tokens?: number | null;
   readonly cache_read_input_tokens?: number | null;
   readonly cache_creation_input_tokens?: number | null;
-}
-
-/** Why a refusal happened; only beside `stop_reason: "refusal"`. */
-export interface StopDetails {
-  readonly explanation?: string | null;
-  readonly category?: string | null;
-}
-
-/** A block of an answer, parsed but not trusted: members are checked where they are read. */
-export interface ReplyBlock extends JsonObject {
-  readonly type: string;
-}
-
-/** `{type: "error", error: {…}}`, as a body or as a stream event. */
-export interface ErrorBody {
-  readonly type: 'error';
-  readonly error: { readonly type: string; readonly message: string; readonly details?: Json };
 }
