@@ -49,11 +49,15 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   const env = readEnvFile(io, args.envFile);
   if (typeof env === 'string') return refuse(io, env);
   const demo = await demoFor(args, io, env);
-  const loaded = load(args, io, env, demo);
-  const give = async (code: number): Promise<number> => {
+  try {
+    return await serveWith(args, io, env, demo);
+  } finally {
     await demo?.stop();
-    return code;
-  };
+  }
+}
+
+async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: Demo | null): Promise<number> {
+  const loaded = load(args, io, env, demo);
   if (loaded.kind === 'invalid') {
     io.writeError(
       `${renderFindings(loaded.findings)}\ntollgate: ${args.config} was not loaded; nothing was started.\n`,
@@ -62,7 +66,7 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   }
   if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
   const outbound = readOutbound(env, io.readFile);
-  if (typeof outbound === 'string') return give(refuse(io, outbound));
+  if (typeof outbound === 'string') return refuse(io, outbound);
   mkdirSync(args.dataDir, { recursive: true });
 
   const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
@@ -72,11 +76,11 @@ export async function serve(args: ServeArguments, io: Io): Promise<number> {
   if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
 
   const running = start(args, loaded, log, { args, io, env, demo, outbound });
-  if (typeof running === 'string') return give(refuse(io, running));
+  if (typeof running === 'string') return refuse(io, running);
   io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
   await running.stopped;
   log.flush();
-  return give(0);
+  return 0;
 }
 
 function logFindings(log: Logger, { findings }: Loaded): void {
@@ -130,6 +134,22 @@ function logLevel(args: ServeArguments, loaded: Loaded): LogLevel {
   return args.debug === 'debug' ? 'info' : loaded.snapshot.server.logLevel;
 }
 
+function gatewayLog(log: Logger): GatewayPorts['log'] {
+  return {
+    retryDelay: ({ callId, deployment, delay, reason }) =>
+      log.warn('waiting before another try', { call_id: callId, deployment, delay_ms: delay, reason }),
+    internalError: ({ callId, error }) => log.error('internal error', { call_id: callId, error }),
+  };
+}
+
+function tokenCounter(log: Logger): WorkerTokenCounter {
+  return new WorkerTokenCounter({
+    clock: systemClock,
+    start: (events) => startWorker(events),
+    onLost: (reason) => log.error('the token counter failed; prompts go on unchecked for a while', { reason }),
+  });
+}
+
 interface Running {
   readonly server: GatewayServer;
   readonly stopped: Promise<void>;
@@ -161,22 +181,9 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
         logRequest(log, entry);
       },
     },
-    log: {
-      retryDelay: (event) =>
-        log.warn('waiting before another try', {
-          call_id: event.callId,
-          deployment: event.deployment,
-          delay_ms: event.delay,
-          reason: event.reason,
-        }),
-      internalError: ({ callId, error }) => log.error('internal error', { call_id: callId, error }),
-    },
+    log: gatewayLog(log),
     meters: metrics,
-    tokens: new WorkerTokenCounter({
-      clock: systemClock,
-      start: (events) => startWorker(events),
-      onLost: (reason) => log.error('the token counter failed; prompts go on unchecked for a while', { reason }),
-    }),
+    tokens: tokenCounter(log),
     random: Math.random,
     hexId,
   } satisfies GatewayPorts;
@@ -208,25 +215,8 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     }),
   });
 
-  let server: GatewayServer;
-  try {
-    server = listen(
-      {
-        hostname: args.host,
-        port: args.port,
-        // Asked for each request, so that a reload reaches it.
-        get maxBodyBytes() {
-          return snapshot.server.maxRequestBytes;
-        },
-        bodyTimeoutMs: BODY_TIMEOUT_MS,
-        idleSeconds: IDLE_SECONDS,
-      },
-      (request) => gateway.handle(request),
-      (error) => ports.log.internalError({ callId: null, error }),
-    );
-  } catch (error) {
-    return `cannot listen on ${args.host}:${args.port}: ${(error as Error).message}\nAnother program may have the port; choose one with --port.`;
-  }
+  const server = open(args, current, gateway, ports.log);
+  if (typeof server === 'string') return server;
 
   const take = (next: ReturnType<typeof loadConfig>) => {
     if (next.kind === 'invalid') {
@@ -262,6 +252,33 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     upstream.close();
   });
   return { server, stopped, current };
+}
+
+/** Opens the door; a string says why that was impossible. */
+function open(
+  { host, port }: ServeArguments,
+  current: () => Snapshot,
+  gateway: Gateway,
+  log: GatewayPorts['log'],
+): GatewayServer | string {
+  try {
+    return listen(
+      {
+        hostname: host,
+        port,
+        // Asked for each request, so that a reload reaches it.
+        get maxBodyBytes() {
+          return current().server.maxRequestBytes;
+        },
+        bodyTimeoutMs: BODY_TIMEOUT_MS,
+        idleSeconds: IDLE_SECONDS,
+      },
+      (request) => gateway.handle(request),
+      (error) => log.internalError({ callId: null, error }),
+    );
+  } catch (error) {
+    return `cannot listen on ${host}:${port}: ${(error as Error).message}\nAnother program may have the port; choose one with --port.`;
+  }
 }
 
 /** Whether the last edit of the configuration was taken; loud in metrics, log and readiness. */
