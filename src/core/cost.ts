@@ -1,0 +1,11 @@
+import type { NanoUsd } from './units.ts';
+
+/**
+ * What one request cost.
+ *
+ * `unknown`: tokens were used, but no price is known for the model. It is recorded as unknown, never as zero, and
+ * `assumed` is what budgets hold against it (the configured fallback price; 0 when there is none).
+ */
+export type Cost =
+  | { readonly kind: 'known'; readonly total: NanoUsd }
+  | { readonly kind: 'unknown'; readonly assumed: NanoUsd };
