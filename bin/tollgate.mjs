@@ -29,10 +29,7 @@ if (bun === null) {
   );
   process.exit(127);
 }
-const flags = ['--no-env-file', `--config=${join(root, 'bin', 'bunfig.toml')}`, '--max-http-header-size=65536'];
-const child = spawn(bun, [...flags, join(root, 'src', 'main.ts'), ...process.argv.slice(2)], {
-  stdio: 'inherit',
-  env: { BUN_CONFIG_MAX_HTTP_REQUESTS: '20000', ...process.env },
-});
+const flags = ['--no-env-file', `--config=${join(root, 'bin', 'bunfig.toml')}`];
+const child = spawn(bun, [...flags, join(root, 'src', 'main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));

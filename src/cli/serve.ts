@@ -18,7 +18,7 @@ import { logRequest } from '../telemetry/request-log.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { startWorker } from '../tokens/start-worker.ts';
 import { WorkerTokenCounter } from '../tokens/worker-counter.ts';
-import { serve as listen } from '../transport/bun-server.ts';
+import { serve as listen } from '../transport/h1-server.ts';
 import type { GatewayServer } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import { createUpstream } from '../transport/upstream-h1.ts';

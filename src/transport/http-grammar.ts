@@ -1,10 +1,25 @@
 import type { HeaderPair } from '../core/http.ts';
-import type { UpstreamFault } from './upstream.ts';
 
-/** The grammar of HTTP/1.1 responses (RFC 9112), in its strict reading: pure functions over one head or one line. */
+/** The grammar of HTTP/1.1 messages (RFC 9112), in its strict reading: pure functions over one head or one line. */
+
+/** What ends a message: bytes that are not HTTP/1.1, a head beyond the limit, or a connection closed too early. */
+export interface MessageFault {
+  readonly kind: 'malformed' | 'too-large' | 'closed';
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A request head, taken apart. */
+export interface RequestHead {
+  readonly method: string;
+  /** As sent: a path with its query, an absolute URL, `*`, or an authority. */
+  readonly target: string;
+  readonly minor: 0 | 1;
+  readonly headers: readonly HeaderPair[];
+}
 
 /** A response head, taken apart. */
-export interface Head {
+export interface ResponseHead {
   readonly status: number;
   /** 0 for HTTP/1.0. */
   readonly minor: 0 | 1;
@@ -21,6 +36,9 @@ export interface Framing {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
+/** A request line of a version that is not served here. */
+const OTHER_VERSION = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [\x21-\x7e]+ HTTP\/(?!1\.[01](?:\r|$))[0-9.]+(?:\r|$)/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Control characters that no header may hold; CR and LF are looked at line by line. */
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
@@ -35,16 +53,40 @@ const CR = 13;
 const SEMICOLON = 59;
 
 /** A fault of form. */
-export function malformed(message: string): UpstreamFault {
+export function malformed(message: string): MessageFault {
   return { kind: 'malformed', code: 'EPROTO', message };
 }
 
+/** A head or trailers over the limit. */
+export function tooLarge(message: string): MessageFault {
+  return { kind: 'too-large', code: 'EHEADERS', message };
+}
+
 /**
- * Takes a head apart.
+ * Takes the head of a request apart.
+ *
+ * @param text the head as latin-1, from the request line to before the blank line
+ */
+export function parseRequestHead(text: string): RequestHead | MessageFault {
+  const end = text.indexOf('\r\n');
+  const line = REQUEST_LINE.exec(end < 0 ? text : text.slice(0, end));
+  if (line === null && !OTHER_VERSION.test(text)) return malformed('the first line is not METHOD TARGET HTTP/1.1');
+  const headers: HeaderPair[] = [];
+  const fault = end < 0 ? null : parseLines(text, end + 2, headers);
+  if (fault !== null) return fault;
+  if (line === null)
+    return { kind: 'malformed', code: 'EVERSION', message: 'this server speaks HTTP/1.1 and HTTP/1.0' };
+  // The groups are there when the expression matches.
+  const [, method, target, minor] = line as unknown as [string, string, string, string];
+  return { method, target, minor: minor === '1' ? 1 : 0, headers };
+}
+
+/**
+ * Takes the head of a response apart.
  *
  * @param text the head as latin-1, from the status line to before the blank line
  */
-export function parseHead(text: string): Head | UpstreamFault {
+export function parseResponseHead(text: string): ResponseHead | MessageFault {
   const end = text.indexOf('\r\n');
   const line = STATUS_LINE.exec(end < 0 ? text : text.slice(0, end));
   if (line === null) return malformed('the status line is not one of HTTP/1.1 with a status from 100 to 599');
@@ -54,11 +96,11 @@ export function parseHead(text: string): Head | UpstreamFault {
 }
 
 /** Checks the trailers, which nobody reads: `text` is latin-1 without the blank line. */
-export function parseTrailers(text: string): UpstreamFault | null {
+export function parseTrailers(text: string): MessageFault | null {
   return parseLines(text, 0, []);
 }
 
-function parseLines(text: string, from: number, headers: HeaderPair[]): UpstreamFault | null {
+function parseLines(text: string, from: number, headers: HeaderPair[]): MessageFault | null {
   if (CONTROL.test(text)) return malformed('a header holds control characters');
   let at = from;
   while (at <= text.length) {
@@ -99,7 +141,7 @@ function trimmed(text: string, start: number, end: number): string {
 const isBlank = (code: number): boolean => code === 32 || code === 9;
 
 /** Decides where the body ends; refuses whatever leaves a choice (RFC 9112 §6.3). */
-export function frameBody(minor: 0 | 1, headers: readonly HeaderPair[]): Framing | { readonly fault: UpstreamFault } {
+export function frameBody(minor: 0 | 1, headers: readonly HeaderPair[]): Framing | { readonly fault: MessageFault } {
   let length: string | null = null;
   let coding: string | null = null;
   let connection = '';
@@ -143,7 +185,7 @@ function timeoutOf(keepAlive: string): number | null {
  *
  * @param length bytes of `line` to look at, at most up to the LF
  */
-export function checkSizeLine(line: Buffer, length: number): UpstreamFault | null {
+export function checkSizeLine(line: Buffer, length: number): MessageFault | null {
   if (length > MAX_SIZE_LINE) return malformed('a chunk-size line is too long');
   let at = 0;
   while (at < length && hexValue(line[at]!) >= 0) at += 1;

@@ -25,7 +25,7 @@ export type Handler = (request: ServerRequest) => ServerResponse | Promise<Serve
 
 export interface ServerRequest {
   readonly method: string;
-  /** Path as sent, percent-encoding kept, without the query; `.` and `..` may be resolved. */
+  /** Path as sent, percent-encoding kept, without the query. */
   readonly path: string;
   /** Query without the question mark, or ''. */
   readonly query: string;
@@ -33,8 +33,8 @@ export interface ServerRequest {
   /** All headers, lower-case names. */
   headers(): readonly HeaderPair[];
   remoteAddress(): string | null;
-  /** Reads, bounds and decodes (gzip, deflate, br, zstd) the body. Never throws. */
-  readBody(): Promise<Uint8Array | BodyFault>;
+  /** Reads, bounds and decodes (gzip, deflate, br, zstd) the body; no promise when it is there already. Never throws. */
+  readBody(): Uint8Array | BodyFault | Promise<Uint8Array | BodyFault>;
   /** Called at most once, when the client went away before the answer was complete. */
   onGone(callback: () => void): void;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { serve } from '../../src/transport/bun-server.ts';
+import { serve } from '../../src/transport/h1-server.ts';
 import type { ClientStream } from '../../src/transport/server.ts';
 import { type RawClient, rawClient } from '../support/raw-client.ts';
 
@@ -10,7 +10,6 @@ function drip(client: RawClient, piece: string): RawClient {
   return client;
 }
 
-// Takes twelve seconds: that is how long Bun.serve waits for a first head, whatever its settings.
 test('who does not finish a head, or idles after an answer, is hung up on; who waits for a stream is not', async () => {
   const streams: ClientStream[] = [];
   const server = serve(

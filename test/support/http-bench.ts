@@ -1,5 +1,5 @@
 import { afterEach } from 'bun:test';
-import { serve } from '../../src/transport/bun-server.ts';
+import { serve } from '../../src/transport/h1-server.ts';
 import type {
   ClientStream,
   GatewayServer,
