@@ -118,7 +118,8 @@ function request(body: Buffer): ServerRequest {
     header: (name) => headerMap.get(name) ?? null,
     headers: () => headers,
     remoteAddress: () => '127.0.0.1',
-    readBody: () => Promise.resolve(body),
+    readBody: () => body,
+    forgetBody: () => {},
     onGone: () => {},
   };
 }

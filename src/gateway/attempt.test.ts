@@ -72,7 +72,7 @@ function begin(isStreaming = true, keepAlive = seconds(15), deadline = seconds(1
     method: 'POST',
     url: 'http://127.0.0.1/v1',
     headers: [],
-    body: Buffer.from('{}'),
+    body: [Buffer.from('{}')],
     dropped: [],
   });
   return { attempt, clock, upstream, reported, call: upstream.last };

@@ -89,6 +89,8 @@ type Phase = 'connecting' | 'sending' | 'waiting' | 'reading' | 'relaying' | 'dr
  */
 export class Attempt implements UpstreamHandlers, RelayListener {
   readonly done: Promise<AttemptEnd>;
+  /** Whether the upstream has been sent the whole request: nothing of it is needed any more. */
+  hasSent = false;
   readonly #plan: AttemptPlan;
   readonly #clock: Clock;
   readonly #relay: Relay;
@@ -158,6 +160,7 @@ export class Attempt implements UpstreamHandlers, RelayListener {
   }
 
   onSent(): void {
+    this.hasSent = true;
     if (this.#phase !== 'sending') return;
     this.#phase = 'waiting';
     this.#lastByte = this.#clock.now();

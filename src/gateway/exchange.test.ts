@@ -50,7 +50,8 @@ class Bench {
       header: (name) => (name === 'authorization' ? 'Bearer sk-key' : null),
       headers: () => [],
       remoteAddress: () => null,
-      readBody: () => Promise.resolve(isFault ? (body as BodyFault) : Buffer.from(JSON.stringify(body))),
+      readBody: () => (isFault ? (body as BodyFault) : Buffer.from(JSON.stringify(body))),
+      forgetBody: () => {},
       onGone: (callback) => {
         leave = callback;
       },

@@ -280,6 +280,8 @@ export class Exchange {
   #streaming(end: Extract<AttemptEnd, { kind: 'stream' }>, decision: AttemptDecision): ServerResponse {
     this.#story.answerBegins();
     this.#story.forgetBody();
+    // An upstream may answer before it was sent everything; what is still being written must stay.
+    if (this.#current === null || this.#current.hasSent) this.#request.forgetBody();
     const headers = answerHeaders(this.#story.facts(), 'text/event-stream; charset=utf-8');
     headers.push(['cache-control', 'no-cache, no-transform'], ['x-accel-buffering', 'no']);
     addUpstreamHeaders(headers, end.head);
@@ -394,6 +396,7 @@ export class Exchange {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#onSettled();
+    this.#request.forgetBody();
     this.#story.accepted?.lease.settle(usage);
     this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
   }

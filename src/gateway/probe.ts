@@ -69,7 +69,8 @@ function inner(request: ServerRequest, body: string): ServerRequest {
     header: (name) => (name.startsWith('content-') || name === 'accept-encoding' ? null : request.header(name)),
     headers: () => [],
     remoteAddress: () => request.remoteAddress(),
-    readBody: () => Promise.resolve(Buffer.from(body)),
+    readBody: () => Buffer.from(body),
+    forgetBody() {},
     onGone() {},
   };
 }

@@ -59,7 +59,7 @@ describe.each(facets)('%s', (_name, provider, family, facet) => {
     const { call, context } = minimal(provider, family, false);
     const request = facet.request(call, { ...context, model: 'upstream-model' });
     if (request.kind === 'refused') throw new Error(request.message);
-    const { model } = JSON.parse(Buffer.from(request.body).toString()) as { model?: string };
+    const { model } = JSON.parse(Buffer.concat(request.body).toString()) as { model?: string };
     expect(`${request.url} ${model}`).toContain('upstream-model');
     expect(model).not.toBe('m');
   });
@@ -126,7 +126,7 @@ function passThroughLaws(provider: Provider, family: Family, facet: Facet): void
     const call = testCall(Buffer.from(MINIMAL[family].replace(/}$/, `, ${odd} }`)));
     const request = facet.request(call, context);
     if (request.kind === 'refused') throw new Error(request.message);
-    expect(Buffer.from(request.body).toString()).toContain(odd);
+    expect(Buffer.concat(request.body).toString()).toContain(odd);
     expect(request.dropped).toEqual([]);
   });
 

@@ -95,9 +95,9 @@ describe('the request', () => {
     const sent = request.headers.filter(([, value]) => !value.includes(TEST_KEY));
     expect({ method: request.method, url: request.url }).toEqual({ method: method as 'POST', url });
     expect(Object.fromEntries(sent)).toEqual({ ...headers });
-    if (body !== undefined) expect(JSON.parse(Buffer.from(request.body).toString())).toEqual(body);
+    if (body !== undefined) expect(JSON.parse(Buffer.concat(request.body).toString())).toEqual(body);
     if (fixture.upstreamBody !== null) {
-      expect(Buffer.from(request.body).toString()).toBe(withoutLineEnd(fixture.upstreamBody));
+      expect(Buffer.concat(request.body).toString()).toBe(withoutLineEnd(fixture.upstreamBody));
     }
     expect(request.dropped).toEqual(dropped ?? []);
     expectOneCredential(request);

@@ -31,7 +31,7 @@ function ask(id: string, body: object, { deployment, upstream, ...context }: Set
 function sent(...args: Parameters<typeof ask>): Record<string, unknown> {
   const request = ask(...args);
   if (request.kind === 'refused') throw new Error(request.message);
-  const { model: _, ...body } = JSON.parse(Buffer.from(request.body).toString());
+  const { model: _, ...body } = JSON.parse(Buffer.concat(request.body).toString());
   return body;
 }
 
@@ -163,7 +163,7 @@ describe('quirks', () => {
     ] as const) {
       const call = testCall('{"model":"m","input":"a","dimensions":8,"encoding_format":"base64"}');
       const made = host(id).embeddings?.request(call, testContext({ model: 'm' }));
-      const body = made?.kind === 'request' ? Buffer.from(made.body).toString() : '';
+      const body = made?.kind === 'request' ? Buffer.concat(made.body).toString() : '';
       expect(body).toBe(`{"model":"m","input":"a","output_dimension":8${format}}`);
     }
   });

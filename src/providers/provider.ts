@@ -117,7 +117,8 @@ export interface UpstreamRequest {
   readonly url: string;
   /** Everything but host, content-length, connection and accept-encoding, which the transport sets. */
   readonly headers: readonly HeaderPair[];
-  readonly body: Uint8Array;
+  /** Pieces that follow one another: a large body is not copied together for one changed member. */
+  readonly body: readonly Uint8Array[];
   /** Parameters left out because the upstream does not take them. */
   readonly dropped: readonly string[];
   /** Handed back in `CallContext.answer` when the answer arrives; absent when the answer needs nothing. */

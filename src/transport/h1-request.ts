@@ -11,7 +11,11 @@ export interface RequestOwner {
   remoteAddress(): string | null;
 }
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
+/** Smaller ones may share their memory with others, and are soon collected. */
+const WORTH_FREEING = 64 * 1024;
+/** Room made ahead for a body whose length the client only claims, bytes. */
+const MOST_ROOM_AHEAD = 4 << 20;
 const GONE: BodyFault = { kind: 'client-gone', message: 'the client went away while sending its request' };
 
 type Body = Uint8Array | BodyFault;
@@ -25,8 +29,13 @@ export class H1Request implements ServerRequest {
   readonly expectsContinue: boolean;
   readonly #headers: readonly HeaderPair[];
   readonly #owner: RequestOwner;
-  #chunks: Buffer[] = [];
+  /** Bytes that the body will have, as far as the client says. */
+  readonly #length: number;
+  /** The body so far: a small one is a slice of its packet, a larger one is copied together as it comes. */
+  #body: Buffer = NOTHING;
   #size = 0;
+  /** The memory of a body that was handed out, when it is the request's own. */
+  #handedOut: ArrayBuffer | null = null;
   #isWhole = false;
   #fault: BodyFault | null = null;
   #waiting: ((body: Body) => void) | null = null;
@@ -43,8 +52,8 @@ export class H1Request implements ServerRequest {
     this.#headers = headers;
     this.#owner = owner;
     this.expectsContinue = this.header('expect')?.toLowerCase() === '100-continue';
-    const length = this.header('content-length');
-    if (length !== null && Number(length) > owner.maxBodyBytes) this.#fault = tooLarge(owner.maxBodyBytes);
+    this.#length = Number(this.header('content-length') ?? 0);
+    if (this.#length > owner.maxBodyBytes) this.#fault = tooLarge(owner.maxBodyBytes);
   }
 
   header(name: string): string | null {
@@ -65,11 +74,16 @@ export class H1Request implements ServerRequest {
 
   readBody(): Body | Promise<Body> {
     if (this.#fault !== null) return this.#fault;
-    if (this.#isWhole) return this.#decoded();
+    if (this.#isWhole) return this.#decode(this.#takeBody());
     return new Promise<Body>((resolve) => {
       this.#waiting = resolve;
       this.#owner.wantBody();
     }).then((body) => (body instanceof Uint8Array ? this.#decode(body) : body));
+  }
+
+  forgetBody(): void {
+    this.#handedOut?.transfer(0);
+    this.#handedOut = null;
   }
 
   onGone(callback: () => void): void {
@@ -86,20 +100,25 @@ export class H1Request implements ServerRequest {
   /** Body bytes; beyond the limit they are thrown away, as they are when the answer is over. */
   take(bytes: Buffer): void {
     if (this.#fault !== null || this.#state !== 'open') return;
-    this.#size += bytes.length;
-    if (this.#size > this.#owner.maxBodyBytes) this.fail(tooLarge(this.#owner.maxBodyBytes));
-    else this.#chunks.push(bytes);
+    const size = this.#size + bytes.length;
+    if (size > this.#owner.maxBodyBytes) {
+      this.fail(tooLarge(this.#owner.maxBodyBytes));
+      return;
+    }
+    if (this.#size === 0 && bytes.length >= this.#length) this.#body = bytes;
+    else this.#append(bytes, size);
+    this.#size = size;
   }
 
   bodyEnded(): void {
     this.#isWhole = true;
-    if (this.#waiting !== null && this.#fault === null) this.#deliver(this.#joined());
+    if (this.#waiting !== null && this.#fault === null) this.#deliver(this.#takeBody());
   }
 
   /** The body will not be whole. */
   fail(fault: BodyFault): void {
     this.#fault = fault;
-    this.#chunks = [];
+    this.#body = NOTHING;
     this.#deliver(fault);
   }
 
@@ -113,7 +132,7 @@ export class H1Request implements ServerRequest {
   /** The answer is complete: from here on a client that leaves is no news. */
   answered(): void {
     this.#state = 'answered';
-    this.#chunks = [];
+    this.#body = NOTHING;
   }
 
   #deliver(body: Body): void {
@@ -121,21 +140,35 @@ export class H1Request implements ServerRequest {
     this.#waiting = null;
   }
 
-  #decoded(): Body | Promise<Body> {
-    return this.#decode(this.#joined());
-  }
-
   #decode(body: Uint8Array): Body | Promise<Body> {
     const codings = this.header('content-encoding');
     return codings === null ? body : decodeBody(body, codings, this.#owner.maxBodyBytes);
   }
 
-  #joined(): Uint8Array {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    if (chunks.length === 0) return NOTHING;
-    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#size);
+  /** A packet that was copied gives its memory back at once: a collection may be a hundred large bodies away. */
+  #append(bytes: Buffer, size: number): void {
+    if (size > this.#body.length) this.#grow(size);
+    this.#body.set(bytes, this.#size);
+    if (ownsAll(bytes.buffer, bytes.length)) bytes.buffer.transfer(0);
   }
+
+  #grow(size: number): void {
+    const wanted = Math.max(size, this.#body.length * 2, Math.min(this.#length, MOST_ROOM_AHEAD));
+    const room = Buffer.allocUnsafeSlow(Math.min(wanted, this.#length > 0 ? this.#length : this.#owner.maxBodyBytes));
+    room.set(this.#body.subarray(0, this.#size));
+    this.#body = room;
+  }
+
+  #takeBody(): Uint8Array {
+    const body = this.#body;
+    this.#body = NOTHING;
+    if (body.length >= WORTH_FREEING && ownsAll(body.buffer, body.length)) this.#handedOut = body.buffer;
+    return body.length === this.#size ? body : body.subarray(0, this.#size);
+  }
+}
+
+function ownsAll(buffer: ArrayBufferLike, length: number): buffer is ArrayBuffer {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === length;
 }
 
 /** Where the path begins: an absolute URL's scheme and host are left out, the host header has been checked. */

@@ -58,7 +58,7 @@ export function writeHead(request: OutboundRequest, target: Target): string | nu
     if (!isSendable(header)) return null;
     if (!OURS.has(header[0])) head += `${header[0]}: ${header[1]}\r\n`;
   }
-  const length = request.body?.length ?? 0;
+  const length = sizeOf(request.body);
   if (request.method === 'POST' || length > 0) head += `content-length: ${length}\r\n`;
   if (target.proxy !== null && !target.isSecure) head += authorizationLine(target.proxy);
   return `${head}\r\n`;
@@ -67,6 +67,13 @@ export function writeHead(request: OutboundRequest, target: Target): string | nu
 /** The request for a tunnel to the target. The proxy's credentials are here and not in what travels inside. */
 export function writeConnect(proxy: HttpProxy, { authority }: Target): string {
   return `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${authorizationLine(proxy)}\r\n`;
+}
+
+/** Bytes of a body in pieces. */
+export function sizeOf(body: readonly Uint8Array[] | null): number {
+  let size = 0;
+  if (body !== null) for (const piece of body) size += piece.length;
+  return size;
 }
 
 function authorizationLine({ authorization }: HttpProxy): string {

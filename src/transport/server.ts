@@ -35,6 +35,13 @@ export interface ServerRequest {
   remoteAddress(): string | null;
   /** Reads, bounds and decodes (gzip, deflate, br, zstd) the body; no promise when it is there already. Never throws. */
   readBody(): Uint8Array | BodyFault | Promise<Uint8Array | BodyFault>;
+  /**
+   * Nobody needs the body any more: the memory of a large one is free at once, and who still looks finds no bytes.
+   *
+   * Without it a hundred large bodies lie there until a collection, each new one in fresh memory, which costs more than
+   * everything else that is done with it.
+   */
+  forgetBody(): void;
   /** Called at most once, when the client went away before the answer was complete. */
   onGone(callback: () => void): void;
 }

@@ -72,9 +72,10 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
   #isReady = false;
   #isClosed = false;
   #call: Call | null = null;
-  #writing: Uint8Array | null = null;
+  /** What is still to be written; the first piece from `#writtenBytes` on. */
+  #pieces: readonly Uint8Array[] = [];
+  #pieceIndex = 0;
   #writtenBytes = 0;
-  #nextToWrite: Uint8Array | null = null;
 
   constructor(target: Target, maxHeadBytes: number, owner: ConnectionOwner) {
     this.origin = target.origin;
@@ -84,13 +85,13 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
     this.#parser = new ResponseParser(maxHeadBytes, this);
   }
 
-  /** Takes a call whose request is `first` and then `second`; `send` writes it. */
-  serve(call: Call, first: Uint8Array, second: Uint8Array | null): void {
+  /** Takes a call and the pieces of its request, none of them empty; `send` writes them. */
+  serve(call: Call, pieces: readonly Uint8Array[]): void {
     this.#call = call;
     call.connection = this;
-    this.#writing = first;
+    this.#pieces = pieces;
+    this.#pieceIndex = 0;
     this.#writtenBytes = 0;
-    this.#nextToWrite = second;
     this.#parser.begin('body');
   }
 
@@ -207,10 +208,16 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
 
   #flush(): void {
     const socket = this.#socket;
-    while (socket !== null && this.#writing !== null) {
-      const left = this.#writing.length - this.#writtenBytes;
+    while (socket !== null && this.#isWriting) {
+      const piece = this.#pieces[this.#pieceIndex] as Uint8Array;
+      const left = piece.length - this.#writtenBytes;
+      if (left <= 0) {
+        // Its owner took the memory back: the answer is over, and nobody waits for the rest to be sent.
+        this.#cut();
+        return;
+      }
       const slice = Math.min(left, WRITE_SLICE);
-      const taken = socket.write(this.#writing, this.#writtenBytes, slice);
+      const taken = socket.write(piece, this.#writtenBytes, slice);
       if (taken < 0) {
         this.#fail({ kind: 'closed', code: 'EPIPE', message: 'the connection was closed before the request was sent' });
         return;
@@ -218,22 +225,35 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
       this.#writtenBytes += taken;
       if (taken < slice) return;
       if (taken === left) {
-        this.#writing = this.#nextToWrite;
-        this.#nextToWrite = null;
+        this.#pieceIndex += 1;
         this.#writtenBytes = 0;
-        if (this.#writing === null) this.#call?.handlers.onSent();
+        if (!this.#isWriting) this.#sent();
       }
     }
+  }
+
+  get #isWriting(): boolean {
+    return this.#pieceIndex < this.#pieces.length;
+  }
+
+  #sent(): void {
+    this.#forgetRequest();
+    this.#call?.handlers.onSent();
+  }
+
+  #forgetRequest(): void {
+    this.#pieces = [];
+    this.#pieceIndex = 0;
   }
 
   #complete(): void {
     const call = this.#detach();
     if (call === null) return;
-    const canReuse = this.#parser.canReuse && this.#writing === null && !this.#isClosed;
+    const canReuse = this.#parser.canReuse && !this.#isWriting && !this.#isClosed;
     if (canReuse) {
       if (call.isPaused) this.#socket?.resume();
       this.#owner.release(this, this.#parser.keepAliveSeconds);
-    } else if (this.#writing !== null) this.#cut();
+    } else if (this.#isWriting) this.#cut();
     else this.close();
     call.handlers.onEnd();
   }
@@ -256,8 +276,7 @@ export class UpstreamConnection implements PooledConnection, ResponseSink {
 
   #cut(): void {
     this.#isClosed = true;
-    this.#writing = null;
-    this.#nextToWrite = null;
+    this.#forgetRequest();
     this.#socket?.terminate();
     this.#tunnel?.terminate();
   }

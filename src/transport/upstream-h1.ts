@@ -23,8 +23,8 @@ export interface UpstreamOptions {
   readonly proxy?: ProxySettings | null;
 }
 
-/** A body up to this size travels in one write with its head: one copy is cheaper than a second system call. */
-const SMALL_BODY = 32 * 1024;
+/** Pieces up to this size travel in one write with the head: one copy is cheaper than a second system call. */
+const SMALL_PIECE = 32 * 1024;
 const MAX_TARGETS = 1024;
 const LONGEST_IDLE = seconds(60);
 
@@ -81,11 +81,10 @@ class UpstreamH1 implements Upstream, ConnectionOwner {
     return seconds(Math.min(keepAliveSeconds - 1, LONGEST_IDLE / 1000));
   }
 
-  #send(call: Call, target: Target, head: string, body: Uint8Array | null): void {
+  #send(call: Call, target: Target, head: string, body: readonly Uint8Array[] | null): void {
     const pooled = this.#pool.take(target.origin);
     const connection = pooled ?? new UpstreamConnection(target, this.#maxHeadBytes, this);
-    if (body === null || body.length > SMALL_BODY) connection.serve(call, Buffer.from(head, 'latin1'), body);
-    else connection.serve(call, joined(head, body), null);
+    connection.serve(call, requestPieces(head, body ?? []));
     // Never in this turn: no handler may run before the caller holds the call.
     if (pooled !== null) queueMicrotask(connection.send);
     else this.#connect(connection, target);
@@ -150,11 +149,23 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
   },
 };
 
-function joined(head: string, body: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(head.length + body.length);
-  bytes.write(head, 0, 'latin1');
-  bytes.set(body, head.length);
-  return bytes;
+/** The head with the small pieces that follow it, then the rest of the body as it is. */
+function requestPieces(head: string, body: readonly Uint8Array[]): readonly Uint8Array[] {
+  let length = head.length;
+  let count = 0;
+  for (; count < body.length; count += 1) {
+    const size = body[count]?.length ?? 0;
+    if (size > SMALL_PIECE) break;
+    length += size;
+  }
+  const first = Buffer.allocUnsafe(length);
+  let at = first.write(head, 0, 'latin1');
+  for (let index = 0; index < count; index += 1) {
+    const piece = body[index] as Uint8Array;
+    first.set(piece, at);
+    at += piece.length;
+  }
+  return count === body.length ? [first] : [first, ...body.slice(count)];
 }
 
 const unsendable = (message: string): UpstreamFault => ({ kind: 'connect', code: 'EINVAL', message });

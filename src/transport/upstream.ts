@@ -21,7 +21,8 @@ export interface OutboundRequest {
   /** Absolute `http:` or `https:` URL. */
   readonly url: string;
   readonly headers: readonly HeaderPair[];
-  readonly body: Uint8Array | null;
+  /** Pieces that follow one another; null for none. */
+  readonly body: readonly Uint8Array[] | null;
 }
 
 export interface UpstreamHandlers {

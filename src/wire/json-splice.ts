@@ -29,6 +29,8 @@ export interface JsonBody {
   json(): JsonObject;
   /** The bytes with the edits made and everything else untouched; the same bytes when there are none. */
   splice(edits: readonly Edit[]): Uint8Array;
+  /** What `splice` gives, not copied together: pieces of the old bytes and new ones that follow one another. */
+  pieces(edits: readonly Edit[]): readonly Uint8Array[];
 }
 
 /**
@@ -106,10 +108,15 @@ class ScannedBody implements JsonBody {
   }
 
   splice(edits: readonly Edit[]): Uint8Array {
-    if (edits.length === 0) return this.bytes;
+    const pieces = this.pieces(edits);
+    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+  }
+
+  pieces(edits: readonly Edit[]): readonly Uint8Array[] {
+    if (edits.length === 0) return [this.bytes];
     const plan = new SplicePlan(this.#table);
     for (const edit of edits) plan.apply(edit);
-    return plan.isEmpty ? this.bytes : plan.write(this.#buffer);
+    return plan.isEmpty ? [this.bytes] : plan.write(this.#buffer);
   }
 }
 
@@ -166,7 +173,7 @@ class SplicePlan {
   }
 
   /** Everything before the first member, the members with what stands between them, everything after the last. */
-  write(bytes: Buffer): Uint8Array {
+  write(bytes: Buffer): readonly Uint8Array[] {
     const table = this.#table;
     const count = table.names.length;
     const output = new Pieces(bytes);
@@ -185,7 +192,7 @@ class SplicePlan {
       isFirst = false;
     }
     output.copy(count === 0 ? table.open + 1 : table.valueEnd(count - 1), bytes.length);
-    return output.joined();
+    return output.finished();
   }
 
   /** Renamed members stand at the end of the map, but their place in the bytes counts; new ones come last. */
@@ -197,7 +204,7 @@ class SplicePlan {
   }
 }
 
-/** Joins ranges of the old bytes and new bytes; ranges that touch are one copy. */
+/** Ranges of the old bytes and new bytes in order; ranges that touch are one piece. */
 class Pieces {
   readonly #bytes: Buffer;
   readonly #parts: Uint8Array[] = [];
@@ -222,9 +229,9 @@ class Pieces {
     this.#start = this.#end;
   }
 
-  joined(): Uint8Array {
+  finished(): readonly Uint8Array[] {
     this.#flush();
-    return Buffer.concat(this.#parts);
+    return this.#parts;
   }
 
   #flush(): void {

@@ -19,7 +19,7 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
         ['transfer-encoding', 'chunked'],
         ['host', 'evil'],
       ] as const;
-      await ask(client(), { method: 'POST', url: `${server.url}/a%2Fb?c=d#e`, headers, body: Buffer.from('{}') })
+      await ask(client(), { method: 'POST', url: `${server.url}/a%2Fb?c=d#e`, headers, body: [Buffer.from('{}')] })
         .ending;
       expect(server.requests[0]?.head).toBe(
         `POST /a%2Fb?c=d HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\nauthorization: Bearer x\r\ncontent-length: 2`,

@@ -38,7 +38,7 @@ export function requested(
 ): UpstreamRequest & { readonly json: Readonly<Record<string, unknown>> } {
   const result = built(body, given);
   if (result.kind === 'refused') throw new Error(`refused: ${result.message}`);
-  return { ...result, json: JSON.parse(new TextDecoder().decode(result.body)) as Record<string, unknown> };
+  return { ...result, json: JSON.parse(Buffer.concat(result.body).toString()) as Record<string, unknown> };
 }
 
 /** Why `body` is refused. */

@@ -6,5 +6,5 @@ import { TEST_KEY } from './call.ts';
 export function expectOneCredential(request: UpstreamRequest): void {
   expect(request.headers.filter(([, value]) => value.includes(TEST_KEY))).toHaveLength(1);
   expect(request.url).not.toContain(TEST_KEY);
-  expect(Buffer.from(request.body).toString()).not.toContain(TEST_KEY);
+  expect(Buffer.concat(request.body).toString()).not.toContain(TEST_KEY);
 }

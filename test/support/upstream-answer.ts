@@ -29,7 +29,7 @@ export interface AnswerOptions {
 /** A POST with a small JSON body. */
 export function post(url: string, body: string | Uint8Array = '{}'): OutboundRequest {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  return { method: 'POST', url, headers: [['content-type', 'application/json']], body: bytes };
+  return { method: 'POST', url, headers: [['content-type', 'application/json']], body: [bytes] };
 }
 
 /** Sends a request and gathers what comes back. Throws when the contract on events is broken. */

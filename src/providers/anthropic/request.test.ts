@@ -80,7 +80,7 @@ describe('a request', () => {
     fc.assert(
       fc.property(parameters, (body) => {
         const result = built(JSON.stringify({ model: 'claude', ...body }), given);
-        if (result.kind === 'request') expect(() => JSON.parse(new TextDecoder().decode(result.body))).not.toThrow();
+        if (result.kind === 'request') expect(() => JSON.parse(Buffer.concat(result.body).toString())).not.toThrow();
         else expect(result.message).not.toBe('');
       }),
       { numRuns: 60 },

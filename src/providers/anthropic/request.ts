@@ -62,7 +62,7 @@ function translate(call: ClientCall, context: CallContext): UpstreamRequest {
     method: 'POST',
     url: messagesUrl(context.deployment.upstream.baseUrl),
     headers: requestHeaders(context, notes.betas),
-    body: new TextEncoder().encode(JSON.stringify(body)),
+    body: [new TextEncoder().encode(JSON.stringify(body))],
     dropped: [...notes.dropped],
     ...(answer === null ? {} : { answer }),
   };

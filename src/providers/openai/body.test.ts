@@ -14,7 +14,7 @@ function build(body: string, rules: Rules = PURE, context: Parameters<typeof tes
 
 function textOf(...args: Parameters<typeof build>): string {
   const built = build(...args);
-  return built.kind === 'refused' ? `refused: ${built.message}` : Buffer.from(built.bytes).toString();
+  return built.kind === 'refused' ? `refused: ${built.message}` : Buffer.concat(built.pieces).toString();
 }
 
 describe("the client's own bytes", () => {
@@ -25,7 +25,8 @@ describe("the client's own bytes", () => {
   test('are the very same when the model is right already', () => {
     const call = testCall(ODD.replace('"group"', '"gpt-4o"'));
     const built = upstreamBody(call, testContext(), PURE, 'openai');
-    expect(built.kind === 'upstream-body' && built.bytes).toBe(call.body.bytes);
+    expect(built.kind === 'upstream-body' && built.pieces).toEqual([call.body.bytes]);
+    expect(built.kind === 'upstream-body' && built.pieces[0]).toBe(call.body.bytes);
   });
 
   test('get a model when they have none', () => {

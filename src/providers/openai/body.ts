@@ -7,7 +7,8 @@ import type { Rewrite, Rules } from './rules.ts';
 /** The bytes for the upstream, and what was left out of them. */
 export interface UpstreamBody {
   readonly kind: 'upstream-body';
-  readonly bytes: Uint8Array;
+  /** Pieces that follow one another. */
+  readonly pieces: readonly Uint8Array[];
   readonly dropped: readonly string[];
 }
 
@@ -34,7 +35,7 @@ export function upstreamBody(
     if ('kind' in dropped) return dropped;
     setModel(body, context.model, rules.modelPrefix, edits);
     addExtraBody(body, context, edits);
-    return { kind: 'upstream-body', bytes: body.splice([...edits.values()]), dropped };
+    return { kind: 'upstream-body', pieces: body.pieces([...edits.values()]), dropped };
   } catch (error) {
     // A member's own text is not JSON: only parsing finds that.
     if (!(error instanceof SyntaxError)) throw error;

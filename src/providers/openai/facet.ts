@@ -51,7 +51,7 @@ function upstreamRequest(
   const body = upstreamBody(call, context, wiring.rules(context), wiring.provider);
   if (body.kind === 'refused') return body;
   const headers = requestHeaders(context, wiring.auth(context), wiring.headers(context));
-  return { kind: 'request', method: 'POST', url, headers, body: body.bytes, dropped: body.dropped };
+  return { kind: 'request', method: 'POST', url, headers, body: body.pieces, dropped: body.dropped };
 }
 
 /** The operator's configuration lacks something. */

@@ -17,7 +17,7 @@ function request(
     testContext({ ...context, deployment: testDeployment({}, upstream) }),
   );
   if (made?.kind !== 'request') throw new Error(made?.message);
-  return { ...made, headers: Object.fromEntries(made.headers), text: Buffer.from(made.body).toString() };
+  return { ...made, headers: Object.fromEntries(made.headers), text: Buffer.concat(made.body).toString() };
 }
 
 describe('headers', () => {
