@@ -39,3 +39,9 @@ export const plus = (a: Millis, b: Millis): Millis => (a + b) as Millis;
 
 /** `a - b`, which may be negative. */
 export const minus = (a: Millis, b: Millis): Millis => (a - b) as Millis;
+
+/** Names an integer as 10⁻¹² US dollars for one token. */
+export const picoUsd = (value: bigint): PicoUsd => value as PicoUsd;
+
+/** Names an integer as 10⁻⁹ US dollars. */
+export const nanoUsd = (value: bigint): NanoUsd => value as NanoUsd;
