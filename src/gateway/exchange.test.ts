@@ -10,7 +10,9 @@ import { matchEndpoint } from '../endpoints/registry.ts';
 import { HealthTable } from '../router/health.ts';
 import { LoadTable } from '../router/load.ts';
 import type { BodyFault, ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
+import { MASTER_ONLY } from './admission.ts';
 import { Exchange } from './exchange.ts';
+import type { AdmissionRequest } from './ports.ts';
 import { Slots } from './slots.ts';
 import { UsageRefusals } from './usage-refusals.ts';
 
@@ -29,7 +31,7 @@ class Bench {
   readonly entries: LedgerEntry[] = [];
   readonly errors: unknown[] = [];
   settled = 0;
-  admit: () => { settle(): void } = () => ({ settle() {} });
+  admit = MASTER_ONLY.admit;
   readonly #slots = new Slots(this.clock);
   readonly #deployment: Deployment;
 
@@ -58,7 +60,7 @@ class Bench {
     const ports = {
       snapshots: { current: () => snapshot },
       keys: { authenticate: () => ({ kind: 'master' }) as const },
-      admission: { admit: () => this.admit() },
+      admission: { forbids: () => null, admit: (request: AdmissionRequest) => this.admit(request) },
       ledger: { record: (entry: LedgerEntry) => void entries.push(entry) },
       log: { retryDelay() {}, internalError: ({ error }: { error: unknown }) => void errors.push(error) },
       meters: { attempt() {}, benched() {}, fallback() {} },

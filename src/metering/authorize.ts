@@ -76,7 +76,9 @@ export function authorize(principal: Principal, access: Access, world: World): A
  * Asked for each leg of a route, since what a client may not ask for it shall not get by another's failure either.
  */
 export function mayUse(allowed: Allowed, model: string, catalog: ModelCatalog): boolean {
-  return allowed.kind === 'master' || deniedModel(allowed.owners, model, catalog.words(model)) === null;
+  if (allowed.kind === 'master') return true;
+  const words = catalog.words(model);
+  return deniedModel(allowed.owners, model, { key: words, team: words, above: words }) === null;
 }
 
 function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Directory): Owners {
@@ -141,26 +143,38 @@ function badRoute(key: VirtualKey, user: User | null, { path, method }: Access):
 }
 
 function badModel(owners: Owners, { model }: Access, { catalog }: World): GatewayError | null {
-  return model === null ? null : deniedModel(owners, model, wordsOf(owners, model, catalog));
+  return model === null ? null : deniedModel(owners, model, askedWords(owners, model, catalog));
 }
 
-/** The words of the name asked for and of what the key's or the team's aliases make of it: either may be listed. */
-function wordsOf(owners: Owners, model: string, catalog: ModelCatalog): ModelWords {
-  const words = catalog.words(model);
+/** The words by which each list may allow the model. */
+interface ListWords {
+  readonly key: ModelWords;
+  readonly team: ModelWords;
+  /** User and organization. */
+  readonly above: ModelWords;
+}
+
+/**
+ * The name asked for and what an alias makes of it: either may be listed, but only in the list of who made the alias
+ * and below. Else a member could give himself a model by calling it by the name of one that the team allows.
+ */
+function askedWords(owners: Owners, model: string, catalog: ModelCatalog): ListWords {
+  const asked = catalog.words(model);
   const target = meant(owners, model);
-  if (target === model) return words;
-  const others = catalog.words(target);
-  return { names: [...words.names, ...others.names], groups: [...words.groups, ...others.groups] };
+  if (target === model) return { key: asked, team: asked, above: asked };
+  const above = catalog.words(target);
+  const both = { names: [...asked.names, ...above.names], groups: [...asked.groups, ...above.groups] };
+  return { key: both, team: owners.key.aliases.has(model) ? above : both, above };
 }
 
-function deniedModel(owners: Owners, model: string, words: ModelWords): GatewayError | null {
+function deniedModel(owners: Owners, model: string, words: ListWords): GatewayError | null {
   const { key, team, user, organization } = owners;
   const personal = key.owner.kind === 'user' ? (user?.models ?? null) : null;
   return (
-    denial('key', key.models, model, words) ??
-    denial('team', team?.models ?? null, model, words) ??
-    denial('user', personal, model, words) ??
-    denial('org', organization?.models ?? null, model, words)
+    denial('key', key.models, model, words.key) ??
+    denial('team', team?.models ?? null, model, words.team) ??
+    denial('user', personal, model, words.above) ??
+    denial('org', organization?.models ?? null, model, words.above)
   );
 }
 
