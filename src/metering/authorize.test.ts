@@ -219,7 +219,7 @@ describe('authorisation', () => {
     [['no_such_group'], '/chat/completions', 'route-denied'],
     // The role has a say besides: no list of a key makes an admin of its user.
     [['management_routes'], '/user/new', 'role-denied'],
-  ])('a key with allowed_routes %p asking for %p: %p', (allowed, asked, expected) => {
+  ])('a key with allowed_routes %j asking for %s: %s', (allowed, asked, expected) => {
     expect(verdict(path(allowed, asked))).toBe(expected);
   });
 
