@@ -9,11 +9,10 @@ const OUTPUT_MEMBERS = ['max_completion_tokens', 'max_tokens', 'max_output_token
 const CHOICE_MEMBERS = ['n', 'best_of'] as const;
 
 /** Strings that stand in a body for each picture, sound or file. Inside a text their quotes would be escaped. */
-const PICTURES = ['"input_image"', '"image"'];
-const DOCUMENTS = ['"input_audio"', '"input_file"', '"file"', '"document"', '"video_url"', '"audio_url"'];
+const PICTURES = bytesOf('"input_image"', '"image"');
+const DOCUMENTS = bytesOf('"input_audio"', '"input_file"', '"file"', '"document"', '"video_url"', '"audio_url"');
 /** Once as `type` and once as a member, or the provider does not read it. */
-const PICTURE_TWICE = '"image_url"';
-const BASE64 = ';base64,';
+const [PICTURE_TWICE, BASE64] = bytesOf('"image_url"', ';base64,') as [Buffer, Buffer]; // two in, two out
 const QUOTE = 0x22;
 
 /**
@@ -60,7 +59,12 @@ function largest(keys: readonly string[], read: (key: string) => Json | undefine
   return found;
 }
 
-function count(text: Buffer, word: string): number {
+/** Made once: a search for a string makes them each time. */
+function bytesOf(...words: readonly string[]): readonly Buffer[] {
+  return words.map((word) => Buffer.from(word));
+}
+
+function count(text: Buffer, word: Buffer): number {
   let found = 0;
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) found += 1;
   return found;

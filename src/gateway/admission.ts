@@ -98,9 +98,8 @@ export class VirtualKeyAdmission implements Admission {
       return limitError(places, { now, wall });
     }
     const expiresAt = plus(now, this.#parts.leaseTime);
-    const payer = payerOf(owners, request.customer);
     const lease = new KeyLease(
-      { allowed, model, payer, rules, chain, money, places, expiresAt },
+      { allowed, model, customer: request.customer, rules, chain, money, places, expiresAt },
       this.#parts,
       this.#open,
     );
@@ -126,9 +125,9 @@ export class VirtualKeyAdmission implements Admission {
 }
 
 interface Held {
-  readonly allowed: Allowed;
+  readonly allowed: Extract<Allowed, { kind: 'virtual-key' }>;
   readonly model: string;
-  readonly payer: Payer;
+  readonly customer: string | null;
   readonly rules: readonly LimitRule[];
   readonly chain: readonly BudgetRule[];
   readonly money: BudgetLease;
@@ -152,7 +151,7 @@ class KeyLease implements Lease {
   }
 
   get payer(): Payer {
-    return this.#held.payer;
+    return payerOf(this.#held.allowed.owners, this.#held.customer);
   }
 
   get expiresAt(): Millis {
@@ -205,11 +204,15 @@ export const MASTER_ONLY: Admission = {
 /** The operator pays for what the master key does, and nobody counts. */
 class MasterLease implements Lease {
   readonly model: string;
-  readonly payer: Payer;
+  readonly #customer: string | null;
 
   constructor(model: string, customer: string | null) {
     this.model = model;
-    this.payer = customer === null ? NO_PAYER : { ...NO_PAYER, customerId: customer };
+    this.#customer = customer;
+  }
+
+  get payer(): Payer {
+    return { ...NO_PAYER, customerId: this.#customer };
   }
 
   mayUse(): boolean {

@@ -1,6 +1,6 @@
 import type { Budget } from '../core/budget.ts';
 import type { Directory, Limits } from '../core/identity.ts';
-import { NO_PAYER, type Payer } from '../core/payer.ts';
+import type { Payer } from '../core/payer.ts';
 import type { Owners } from '../metering/authorize.ts';
 import type { BudgetRule, BudgetScope } from '../metering/budget.ts';
 import type { LimitRule, LimitScope } from '../metering/rate-limit.ts';
@@ -77,7 +77,6 @@ export function budgetRules(
 export function payerOf({ key, team, organization }: Owners, customerId: string | null): Payer {
   const { owner } = key;
   return {
-    ...NO_PAYER,
     keyHash: key.hash,
     keyId: key.id,
     keyAlias: key.alias,

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { FakeUpstream } from '../../test/support/fake-upstream.ts';
 import { deploymentOf, SETTINGS, snapshotOf } from '../../test/support/routing.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
+import { gatewayError } from '../core/errors.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployment } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
@@ -12,7 +14,7 @@ import { LoadTable } from '../router/load.ts';
 import type { BodyFault, ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
 import { MASTER_ONLY } from './admission.ts';
 import { Exchange } from './exchange.ts';
-import type { AdmissionRequest } from './ports.ts';
+import type { Admission, AdmissionRequest } from './ports.ts';
 import { Slots } from './slots.ts';
 import { UsageRefusals } from './usage-refusals.ts';
 
@@ -31,7 +33,7 @@ class Bench {
   readonly entries: LedgerEntry[] = [];
   readonly errors: unknown[] = [];
   settled = 0;
-  admit = MASTER_ONLY.admit;
+  admit: Admission['admit'] = MASTER_ONLY.admit;
   readonly #slots = new Slots(this.clock);
   readonly #deployment: Deployment;
 
@@ -114,6 +116,43 @@ describe('an exchange that fails by a fault of ours', () => {
     expect(answer).toMatchObject({ kind: 'whole', status: 500, body: expect.stringContaining('"code":"500"') });
     expect(answer).not.toMatchObject({ body: expect.stringContaining('fire') });
     expect([bench.entries.length, bench.errors.length, bench.settled]).toEqual([1, 1, 1]);
+  });
+});
+
+describe('admission', () => {
+  test('refuses with its own headers, and nobody is called', async () => {
+    const bench = new Bench();
+    bench.admit = () =>
+      gatewayError('rate-limited', 'later', { retryAfter: seconds(7), headers: [['rate_limit_type', 'requests']] });
+    const answer = await bench.ask(CHAT).answer;
+    expect(answer).toMatchObject({ status: 429 });
+    expect(answer.headers).toContainEqual(['rate_limit_type', 'requests']);
+    expect(answer.headers).toContainEqual(['retry-after', '7']);
+  });
+
+  test('has its lease settled once, its model planned, and its headers in the answer', async () => {
+    const bench = new Bench();
+    const settled: unknown[] = [];
+    const asked: unknown[] = [];
+    bench.admit = ({ model, tags, path, size }) => {
+      asked.push({ model, tags, path, output: size().output });
+      return {
+        model: 'm',
+        payer: NO_PAYER,
+        mayUse: () => true,
+        headers: () => [['x-ratelimit-api_key-remaining-requests', '4']],
+        settle: (...facts) => void settled.push(facts),
+      };
+    };
+    const answer = await bench.ask({ model: 'nick', messages: [], max_tokens: 9, mock_response: 'hi', tags: ['red'] })
+      .answer;
+    expect(answer).toMatchObject({ status: 200 });
+    expect(answer.headers).toContainEqual(['x-ratelimit-api_key-remaining-requests', '4']);
+    expect(asked).toEqual([
+      { model: 'nick', tags: ['red'], path: '/chat/completions', output: { kind: 'declared', tokens: 9, choices: 1 } },
+    ]);
+    expect(settled).toHaveLength(1);
+    expect(bench.entries).toMatchObject([{ requestedModel: 'nick', group: 'm' }]);
   });
 });
 

@@ -41,29 +41,35 @@ const SPEND = ['/spend/keys', '/spend/users', '/spend/tags', '/spend/calculate',
 const GLOBAL_SPEND = ['/global/spend', '/global/spend/*', '/global/predict/spend/logs'];
 const LLM = [...OPENAI, ...ANTHROPIC, ...GOOGLE, ...MCP, ...AGENT];
 
-const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['llm_api_routes', LLM],
-  ['openai_routes', OPENAI],
-  ['anthropic_routes', ANTHROPIC],
-  ['google_routes', GOOGLE],
-  ['mcp_routes', MCP],
-  ['agent_routes', AGENT],
-  ['info_routes', INFO],
-  ['management_routes', MANAGEMENT],
-  ['key_management_routes', KEY_MANAGEMENT],
-  ['self_managed_routes', SELF_MANAGED],
-  ['spend_tracking_routes', SPEND],
-  ['global_spend_tracking_routes', GLOBAL_SPEND],
+/** Paths compiled for asking: whole ones, and beginnings. */
+interface RouteSet {
+  readonly whole: ReadonlySet<string>;
+  readonly beginnings: readonly string[];
+}
+
+const GROUPS: ReadonlyMap<string, RouteSet> = new Map([
+  ['llm_api_routes', routeSet(LLM)],
+  ['openai_routes', routeSet(OPENAI)],
+  ['anthropic_routes', routeSet(ANTHROPIC)],
+  ['google_routes', routeSet(GOOGLE)],
+  ['mcp_routes', routeSet(MCP)],
+  ['agent_routes', routeSet(AGENT)],
+  ['info_routes', routeSet(INFO)],
+  ['management_routes', routeSet(MANAGEMENT)],
+  ['key_management_routes', routeSet(KEY_MANAGEMENT)],
+  ['self_managed_routes', routeSet(SELF_MANAGED)],
+  ['spend_tracking_routes', routeSet(SPEND)],
+  ['global_spend_tracking_routes', routeSet(GLOBAL_SPEND)],
 ]);
 
 /** What a key without a user may call. */
-const PLAIN_KEY = [...LLM, ...INFO];
+const PLAIN_KEY = routeSet([...LLM, ...INFO]);
 
-const ROLES: Readonly<Record<Exclude<UserRole, 'proxy_admin'>, readonly string[]>> = {
+const ROLES: Readonly<Record<Exclude<UserRole, 'proxy_admin'>, RouteSet>> = {
   // It only looks, so whatever is asked for by GET is open to it besides.
-  proxy_admin_viewer: [...LLM, ...INFO, ...SPEND, ...GLOBAL_SPEND],
-  internal_user: [...LLM, ...INFO, ...SPEND, ...KEY_MANAGEMENT, ...SELF_MANAGED],
-  internal_user_viewer: [...SPEND, ...INFO],
+  proxy_admin_viewer: routeSet([...LLM, ...INFO, ...SPEND, ...GLOBAL_SPEND]),
+  internal_user: routeSet([...LLM, ...INFO, ...SPEND, ...KEY_MANAGEMENT, ...SELF_MANAGED]),
+  internal_user_viewer: routeSet([...SPEND, ...INFO]),
 };
 
 /** A path and how it is asked for. */
@@ -77,7 +83,7 @@ export interface RouteAsked {
 export function coversRoute(entry: string, path: string): boolean {
   const group = GROUPS.get(entry);
   const operation = operationOf(path);
-  if (group !== undefined) return group.some((each) => matches(each, operation));
+  if (group !== undefined) return has(group, operation);
   return matches(entry, path) || matches(operationOf(entry), operation);
 }
 
@@ -90,13 +96,23 @@ export function roleMayCall(role: UserRole | null, { path, method }: RouteAsked)
   if (role === 'proxy_admin') return true;
   if (role === 'proxy_admin_viewer' && method === 'GET') return true;
   const operation = operationOf(path);
-  return (role === null ? PLAIN_KEY : ROLES[role]).some((each) => matches(each, operation));
+  return has(role === null ? PLAIN_KEY : ROLES[role], operation);
 }
 
 /** The path without what only says where it is mounted: `/v1`, Azure's `/openai/deployments/x`, `/engines/x`. */
 function operationOf(path: string): string {
+  if (PLAIN_KEY.whole.has(path)) return path;
   const bare = path.replace(/^\/v1(?=\/)/, '').replace(/^\/(openai\/deployments|engines)\/[^/]+(?=\/)/, '');
   return bare.length > 1 && bare.endsWith('/') ? bare.slice(0, -1) : bare;
+}
+
+function routeSet(entries: readonly string[]): RouteSet {
+  const beginnings = entries.filter((entry) => entry.endsWith('*')).map((entry) => entry.slice(0, -1));
+  return { whole: new Set(entries.filter((entry) => !entry.endsWith('*'))), beginnings };
+}
+
+function has({ whole, beginnings }: RouteSet, operation: string): boolean {
+  return whole.has(operation) || beginnings.some((beginning) => operation.startsWith(beginning));
 }
 
 function matches(entry: string, path: string): boolean {
