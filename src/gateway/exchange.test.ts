@@ -43,7 +43,7 @@ class Bench {
 
   ask(body: object | BodyFault) {
     const { entries, errors } = this;
-    const plain = snapshotOf([this.#deployment], { ...SETTINGS, numRetries: 0 });
+    const plain = snapshotOf([this.#deployment, deploymentOf('other')], { ...SETTINGS, numRetries: 0 });
     const snapshot = { ...plain, server: { ...plain.server, maxResponseBytes: 1000 } };
     let leave = () => {};
     const isFault = 'kind' in body;
@@ -153,6 +153,20 @@ describe('admission', () => {
     ]);
     expect(settled).toHaveLength(1);
     expect(bench.entries).toMatchObject([{ requestedModel: 'nick', group: 'm' }]);
+  });
+});
+
+describe('a fallback', () => {
+  const failing = { ...CHAT, fallbacks: ['other'], mock_testing_fallbacks: true, mock_response: 'hi' };
+
+  test.each([
+    ['that the caller may use answers', true, 200],
+    ['that he may not use is not tried', false, 500],
+  ])('%s', async (_name, mayUse, status) => {
+    const bench = new Bench();
+    const plain = { model: 'm', payer: NO_PAYER, headers: () => [], settle() {} };
+    bench.admit = () => ({ ...plain, mayUse: () => mayUse });
+    expect(await bench.ask(failing).answer).toMatchObject({ status });
   });
 });
 

@@ -301,7 +301,7 @@ const call: fc.Arbitrary<Call> = fc.record({
   end: fc.constantFrom('settle', 'settle', 'settle', 'cancel', 'crash'),
   length: fc.nat(60),
 });
-const crowd = fc.array(call, { maxLength: 1000, size: 'max' });
+const crowd = fc.array(call, { minLength: 100, maxLength: 1000, size: 'max' });
 
 interface Played {
   readonly spent: number;
@@ -365,37 +365,30 @@ describe('a crowd of a thousand interleaved calls', () => {
   const limits = (max: number) => fc.array(fc.integer({ min: 50, max }), { minLength: 1, maxLength: 3 });
 
   test('with max_tokens never overspends, refuses nobody without need, and leaves nothing reserved', () => {
-    let refusals = 0;
     fc.assert(
       fc.property(crowd, limits(2000), (calls, of) => {
-        const { spent, refused } = play(calls, of, 'bound');
-        refusals += refused;
+        const { spent } = play(calls, of, 'bound');
         expect(spent).toBeLessThanOrEqual(Math.min(...of));
       }),
       { numRuns: 40 },
     );
-    // The budgets were not merely large enough.
-    expect(refusals).toBeGreaterThan(100);
   });
 
   test('without it overspends by less than one answer, and leaves nothing reserved', () => {
-    let worst = 0;
     fc.assert(
       fc.property(crowd, limits(1000), (calls, of) => {
         const { spent, largest } = play(calls, of, 'guess');
         const over = spent - Math.min(...of);
-        worst = Math.max(worst, over);
         expect(over).toBeLessThan(Math.max(1, largest));
       }),
       { numRuns: 40 },
     );
-    // The bound is needed.
-    expect(worst).toBeGreaterThan(0);
   });
 
-  test('of a thousand that come at once, a budget worth fifty admits fifty', () => {
+  test('that come at once: a budget worth fifty and a half admits fifty, and one more that nobody bounded', () => {
     const calls = Array.from({ length: 1000 }, (): Call => ({ bound: 10, share: 1, end: 'settle', length: 2000 }));
-    expect(play(calls, [500], 'bound')).toMatchObject({ spent: 500, refused: 950 });
+    expect(play(calls, [505], 'bound')).toMatchObject({ spent: 500, refused: 950 });
+    expect(play(calls, [505], 'guess')).toMatchObject({ spent: 510, refused: 949 });
   });
 });
 
