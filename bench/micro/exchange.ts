@@ -1,6 +1,7 @@
 /** What does the gateway's own work cost for one request, sockets left out: from the client's head to the answer's bytes? */
 import { loadConfig } from '../../src/config/load.ts';
 import type { HeaderPair } from '../../src/core/http.ts';
+import { MASTER_ONLY } from '../../src/gateway/admission.ts';
 import { masterKeyAuthenticator } from '../../src/gateway/authenticate.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewayPorts } from '../../src/gateway/ports.ts';
@@ -151,7 +152,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
   const ports: GatewayPorts = {
     snapshots: { current: () => snapshot },
     keys: masterKeyAuthenticator(() => snapshot),
-    admission: { admit: () => ({ settle() {} }) },
+    admission: MASTER_ONLY,
     ledger: {
       record(entry) {
         metrics.request(entry);

@@ -5,6 +5,7 @@ import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
+import { MASTER_ONLY } from '../gateway/admission.ts';
 import { masterKeyAuthenticator } from '../gateway/authenticate.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
@@ -173,8 +174,8 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const ports = {
     snapshots: { current },
     keys: masterKeyAuthenticator(current),
-    // Limits and budgets take this place with the store; until then every call of a known key is admitted.
-    admission: { admit: () => ({ settle() {} }) },
+    // Virtual keys, limits and budgets take this place with the store.
+    admission: MASTER_ONLY,
     ledger: {
       record(entry) {
         metrics.request(entry);

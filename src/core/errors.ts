@@ -1,3 +1,4 @@
+import type { HeaderPair } from './http.ts';
 import type { Millis } from './units.ts';
 
 /**
@@ -18,6 +19,20 @@ export const ERRORS = {
   'no-key': { status: 401, type: 'auth_error', className: null },
   'malformed-key': { status: 401, type: 'auth_error', className: null },
   'unknown-key': { status: 401, type: 'token_not_found_in_db', className: null },
+  'blocked-key': { status: 401, type: 'auth_error', className: null },
+  'expired-key': { status: 401, type: 'expired_key', litellmStatus: 400, className: null },
+  'unknown-owner': { status: 401, type: 'auth_error', className: null },
+  'blocked-team': { status: 401, type: 'auth_error', className: null },
+  'blocked-customer': { status: 403, type: 'auth_error', litellmStatus: 400, className: null },
+  'route-denied': { status: 403, type: 'auth_error', className: null },
+  'role-denied': { status: 403, type: 'auth_error', litellmStatus: 401, className: null },
+  'key-model-denied': { status: 403, type: 'key_model_access_denied', litellmStatus: 401, className: null },
+  'team-model-denied': { status: 403, type: 'team_model_access_denied', litellmStatus: 401, className: null },
+  'user-model-denied': { status: 403, type: 'user_model_access_denied', litellmStatus: 401, className: null },
+  'org-model-denied': { status: 403, type: 'org_model_access_denied', litellmStatus: 401, className: null },
+  'rate-limited': { status: 429, type: 'throttling_error', className: null },
+  'budget-exceeded': { status: 429, type: 'budget_exceeded', litellmStatus: 400, className: null },
+  'spend-unknown': { status: 503, type: 'server_error', className: null },
   'client-credentials': { status: 401, type: 'auth_error', className: null },
   'malformed-body': { status: 400, type: 'invalid_request_error', className: null },
   'invalid-parameter': { status: 400, type: 'invalid_request_error', className: null },
@@ -66,6 +81,8 @@ export interface GatewayError {
   readonly message: string;
   readonly param: string | null;
   readonly retryAfter: Millis | null;
+  /** What the answer's head says besides: which limit it was, when it ends. */
+  readonly headers: readonly HeaderPair[];
   /** The provider's own code and type, kept for clients that look at them. */
   readonly provider: { readonly code: string | null; readonly type: string | null; readonly status: number } | null;
 }
@@ -74,13 +91,14 @@ export interface GatewayError {
 export function gatewayError(
   kind: ErrorKind,
   message: string,
-  more: Partial<Pick<GatewayError, 'param' | 'retryAfter' | 'provider'>> = {},
+  more: Partial<Pick<GatewayError, 'param' | 'retryAfter' | 'headers' | 'provider'>> = {},
 ): GatewayError {
   return {
     kind,
     message,
     param: more.param ?? null,
     retryAfter: more.retryAfter ?? null,
+    headers: more.headers ?? [],
     provider: more.provider ?? null,
   };
 }

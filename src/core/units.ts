@@ -39,3 +39,16 @@ export const plus = (a: Millis, b: Millis): Millis => (a + b) as Millis;
 
 /** `a - b`, which may be negative. */
 export const minus = (a: Millis, b: Millis): Millis => (a - b) as Millis;
+
+/** Names an integer as 10⁻¹² US dollars for one token. */
+export const picoUsd = (value: bigint): PicoUsd => value as PicoUsd;
+
+/** Names an integer as 10⁻⁹ US dollars. */
+export const nanoUsd = (value: bigint): NanoUsd => value as NanoUsd;
+
+/** The sum in US dollars, exact, without trailing zeros: `0.0123`. */
+export function usd(value: NanoUsd): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(10, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '');
+  return `${value < 0n ? '-' : ''}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
+}

@@ -1,13 +1,17 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/identity.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { memberOf } from '../endpoints/check.ts';
 import type { EndpointMatch } from '../endpoints/registry.ts';
+import { requestSize } from '../endpoints/request-size.ts';
 import type { ClientCall } from '../providers/provider.ts';
+import { isClientList } from '../router/request.ts';
 import type { ServerRequest } from '../transport/server.ts';
 import { edited, type JsonBody, scanObject } from '../wire/json-splice.ts';
 import { authenticate } from './authenticate.ts';
 import { type Controls, readControls } from './controls.ts';
-import type { GatewayPorts, Lease, Principal } from './ports.ts';
+import type { GatewayPorts, Lease } from './ports.ts';
 import { bodyFault, jsonFault } from './refusals.ts';
 
 /** What the client asked for, once everything about it is known to be sound. */
@@ -45,7 +49,7 @@ export async function accept(
   ports: Pick<GatewayPorts, 'keys' | 'admission'>,
 ): Promise<Accepted | NotAccepted | ClientGone> {
   const principal = await authenticate(request, snapshot, ports.keys);
-  if (principal.kind !== 'master') return refused(principal);
+  if ('message' in principal) return refused(principal);
 
   const bytes = await request.readBody();
   if (!(bytes instanceof Uint8Array)) {
@@ -64,9 +68,23 @@ export async function accept(
 
   // Whatever could fail comes before the lease, so that none is left unsettled.
   const call = clientCall(body, controls, match, snapshot);
-  const lease = await ports.admission.admit({ principal, model, bodyBytes: bytes.length });
+  const lease = await ports.admission.admit({
+    principal,
+    path: `/${match.endpoint.operation}`,
+    method: request.method,
+    model,
+    size: () => requestSize(bytes, call.body, call.dialect, overridesOf(controls)),
+    tags: controls.tags,
+    customer: controls.user,
+  });
   if ('kind' in lease) return refused(lease, model);
   return { kind: 'accepted', principal, controls, model, lease, call };
+}
+
+/** Members that a fallback may put in the place of the body's: they count like the body's own. */
+function overridesOf({ routing: { fallbacks } }: Controls): readonly JsonObject[] {
+  if (!isClientList(fallbacks)) return [];
+  return fallbacks.map(({ overrides }) => overrides).filter((overrides) => overrides !== null);
 }
 
 function refused(error: GatewayError, model = ''): NotAccepted {

@@ -1,8 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/identity.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { ServerRequest } from '../transport/server.ts';
-import type { Authenticator, Principal } from './ports.ts';
+import type { Authenticator } from './ports.ts';
 
 /** Where clients put the key, first to last (litellm.md §3.1.1). */
 const KEY_HEADERS = [

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { FakeUpstream } from '../../test/support/fake-upstream.ts';
 import { deploymentOf, SETTINGS, snapshotOf } from '../../test/support/routing.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
+import { gatewayError } from '../core/errors.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployment } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
@@ -10,7 +12,9 @@ import { matchEndpoint } from '../endpoints/registry.ts';
 import { HealthTable } from '../router/health.ts';
 import { LoadTable } from '../router/load.ts';
 import type { BodyFault, ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
+import { MASTER_ONLY } from './admission.ts';
 import { Exchange } from './exchange.ts';
+import type { Admission, AdmissionRequest } from './ports.ts';
 import { Slots } from './slots.ts';
 import { UsageRefusals } from './usage-refusals.ts';
 
@@ -29,7 +33,7 @@ class Bench {
   readonly entries: LedgerEntry[] = [];
   readonly errors: unknown[] = [];
   settled = 0;
-  admit: () => { settle(): void } = () => ({ settle() {} });
+  admit: Admission['admit'] = MASTER_ONLY.admit;
   readonly #slots = new Slots(this.clock);
   readonly #deployment: Deployment;
 
@@ -39,7 +43,7 @@ class Bench {
 
   ask(body: object | BodyFault) {
     const { entries, errors } = this;
-    const plain = snapshotOf([this.#deployment], { ...SETTINGS, numRetries: 0 });
+    const plain = snapshotOf([this.#deployment, deploymentOf('other')], { ...SETTINGS, numRetries: 0 });
     const snapshot = { ...plain, server: { ...plain.server, maxResponseBytes: 1000 } };
     let leave = () => {};
     const isFault = 'kind' in body;
@@ -59,7 +63,7 @@ class Bench {
     const ports = {
       snapshots: { current: () => snapshot },
       keys: { authenticate: () => ({ kind: 'master' }) as const },
-      admission: { admit: () => this.admit() },
+      admission: { forbids: () => null, admit: (request: AdmissionRequest) => this.admit(request) },
       ledger: { record: (entry: LedgerEntry) => void entries.push(entry) },
       log: { retryDelay() {}, internalError: ({ error }: { error: unknown }) => void errors.push(error) },
       meters: { attempt() {}, benched() {}, fallback() {} },
@@ -113,6 +117,57 @@ describe('an exchange that fails by a fault of ours', () => {
     expect(answer).toMatchObject({ kind: 'whole', status: 500, body: expect.stringContaining('"code":"500"') });
     expect(answer).not.toMatchObject({ body: expect.stringContaining('fire') });
     expect([bench.entries.length, bench.errors.length, bench.settled]).toEqual([1, 1, 1]);
+  });
+});
+
+describe('admission', () => {
+  test('refuses with its own headers, and nobody is called', async () => {
+    const bench = new Bench();
+    bench.admit = () =>
+      gatewayError('rate-limited', 'later', { retryAfter: seconds(7), headers: [['rate_limit_type', 'requests']] });
+    const answer = await bench.ask(CHAT).answer;
+    expect(answer).toMatchObject({ status: 429 });
+    expect(answer.headers).toContainEqual(['rate_limit_type', 'requests']);
+    expect(answer.headers).toContainEqual(['retry-after', '7']);
+  });
+
+  test('has its lease settled once, its model planned, and its headers in the answer', async () => {
+    const bench = new Bench();
+    const settled: unknown[] = [];
+    const asked: unknown[] = [];
+    bench.admit = ({ model, tags, path, size }) => {
+      asked.push({ model, tags, path, output: size().output });
+      return {
+        model: 'm',
+        payer: NO_PAYER,
+        mayUse: () => true,
+        headers: () => [['x-ratelimit-api_key-remaining-requests', '4']],
+        settle: (...facts) => void settled.push(facts),
+      };
+    };
+    const answer = await bench.ask({ model: 'nick', messages: [], max_tokens: 9, mock_response: 'hi', tags: ['red'] })
+      .answer;
+    expect(answer).toMatchObject({ status: 200 });
+    expect(answer.headers).toContainEqual(['x-ratelimit-api_key-remaining-requests', '4']);
+    expect(asked).toEqual([
+      { model: 'nick', tags: ['red'], path: '/chat/completions', output: { kind: 'declared', tokens: 9, choices: 1 } },
+    ]);
+    expect(settled).toHaveLength(1);
+    expect(bench.entries).toMatchObject([{ requestedModel: 'nick', group: 'm' }]);
+  });
+});
+
+describe('a fallback', () => {
+  const failing = { ...CHAT, fallbacks: ['other'], mock_testing_fallbacks: true, mock_response: 'hi' };
+
+  test.each([
+    ['that the caller may use answers', true, 200],
+    ['that he may not use is not tried', false, 500],
+  ])('%s', async (_name, mayUse, status) => {
+    const bench = new Bench();
+    const plain = { model: 'm', payer: NO_PAYER, headers: () => [], settle() {} };
+    bench.admit = () => ({ ...plain, mayUse: () => mayUse });
+    expect(await bench.ask(failing).answer).toMatchObject({ status });
   });
 });
 

@@ -23,7 +23,7 @@ import type { ExchangeDependencies } from './dependencies.ts';
 import { errorOf, exhaustedError, statusFor } from './failure.ts';
 import { addCors, addRetryAfter, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
-import { planCounted } from './plan.ts';
+import { planCounted, withPermitted } from './plan.ts';
 import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
 import { routeError } from './refusals.ts';
 import type { Slot, Ticket } from './slots.ts';
@@ -102,7 +102,7 @@ export class Exchange {
     this.#request.onGone(this.#clientGone);
 
     const planned = this.#plan(accepted);
-    const route = planned instanceof Promise ? await planned : planned;
+    const route = withPermitted(planned instanceof Promise ? await planned : planned, accepted.lease);
     if (route.kind !== 'route') return this.#refuse(routeError(route, this.#match.endpoint.callType));
     story.route = route;
 
@@ -129,9 +129,9 @@ export class Exchange {
     }
   }
 
-  #plan({ call, controls, model }: Accepted) {
+  #plan({ call, controls, lease }: Accepted) {
     const request = {
-      model,
+      model: lease.model,
       isStreaming: call.isStreaming,
       promptTokens: null,
       tags: controls.tags,
@@ -263,6 +263,7 @@ export class Exchange {
     this.#story.answerBegins();
     const headers = answerHeaders(this.#story.facts(), 'application/json');
     addUpstreamHeaders(headers, end.head);
+    headers.push(...accepted.lease.headers());
     addCors(headers, this.#request, this.#snapshot);
     const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
     this.#settle('success', 200, reply.usage);
@@ -285,6 +286,7 @@ export class Exchange {
     const headers = answerHeaders(this.#story.facts(), 'text/event-stream; charset=utf-8');
     headers.push(['cache-control', 'no-cache, no-transform'], ['x-accel-buffering', 'no']);
     addUpstreamHeaders(headers, end.head);
+    if (this.#story.accepted !== null) headers.push(...this.#story.accepted.lease.headers());
     addCors(headers, this.#request, this.#snapshot);
     this.#meterFallback(true);
     // A probe that answers is over for others who wait; whether the stream succeeds is known at its end.
@@ -325,6 +327,7 @@ export class Exchange {
     const status = statusFor(error, this.#snapshot.server.errorProfile);
     const headers = answerHeaders(this.#story.facts(), 'application/json');
     addRetryAfter(headers, error);
+    headers.push(...error.headers);
     addCors(headers, this.#request, this.#snapshot);
     this.#settle('failure', status, null);
     return whole(status, headers, this.#match.endpoint.encoder.error(error, status));
@@ -397,7 +400,8 @@ export class Exchange {
     this.#isSettled = true;
     this.#onSettled();
     this.#request.forgetBody();
-    this.#story.accepted?.lease.settle(usage);
+    // The price of the usage joins here; until then limits count and budgets are charged nothing.
+    this.#story.accepted?.lease.settle(usage, null);
     this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
   }
 }

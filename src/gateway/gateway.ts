@@ -1,5 +1,6 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
+import type { Principal } from '../core/identity.ts';
 import { seconds } from '../core/units.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
@@ -93,13 +94,18 @@ export class Gateway {
       return this.#refuse(request, wrongMethod(request, methods), methods);
     if (page.needsKey) {
       const principal = await authenticate(request, snapshot, this.#options.ports.keys);
-      if (principal.kind !== 'master') return this.#refuse(request, principal);
+      const refusal = 'message' in principal ? principal : this.#forbids(principal, request, path);
+      if (refusal !== null) return this.#refuse(request, refusal);
     }
     const answer = await page.answer(request, path);
     if ('message' in answer) return this.#refuse(request, answer);
     const headers = [...answer.headers, ...this.#names(request)];
     addCors(headers, request, snapshot);
     return { ...answer, headers };
+  }
+
+  #forbids(principal: Principal, { method }: ServerRequest, path: string): GatewayError | null {
+    return this.#options.ports.admission.forbids(principal, { path, method });
   }
 
   #names(request: ServerRequest): HeaderPair[] {
@@ -144,7 +150,7 @@ export class Gateway {
       const principal = await authenticate(request, snapshot, ports.keys);
       const query = new URLSearchParams(request.query);
       if (query.get('probe') !== 'true') return page(pages.health(principal.kind === 'master'));
-      if (principal.kind !== 'master') return principal;
+      if (principal.kind !== 'master') return 'message' in principal ? principal : notYours();
       const only = query.get('model_id') ?? query.get('model');
       return page(pages.probed(await probe(this.#options, request, snapshot, only)));
     });
@@ -213,6 +219,13 @@ function unknownPath(request: ServerRequest): GatewayError {
   return gatewayError(
     'unknown-path',
     `Not Found: ${request.method} ${request.path}. Chat completions are at POST /v1/chat/completions.`,
+  );
+}
+
+function notYours(): GatewayError {
+  return gatewayError(
+    'role-denied',
+    'Only the master key may have deployments called. Without ?probe=true anybody may ask.',
   );
 }
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { type DeploymentWords, deploymentOf, requestOf, snapshotOf } from '../../test/support/routing.ts';
 import type { RoutingSettings } from '../core/snapshot.ts';
 import type { Dialect } from '../providers/provider.ts';
+import { planRoute } from '../router/route.ts';
 import { scanObject } from '../wire/json-splice.ts';
-import { planCounted } from './plan.ts';
+import { planCounted, withPermitted } from './plan.ts';
 
 type Asked = { readonly prompts: number; readonly models: readonly string[]; readonly enough: number };
 
@@ -108,5 +109,38 @@ describe('a prompt that might be too long', () => {
   test('is counted without the short ones beside it', async () => {
     const body = { model: 'g', input: ['short', LONG, 'short'] };
     expect((await planned({ dialect: 'openai-embeddings', body })).asked[0]?.prompts).toBe(1);
+  });
+});
+
+describe('a route for a caller who may not use every model', () => {
+  const snapshot = snapshotOf(
+    ['g', 'cheap', 'dear', 'huge'].map((id) => deploymentOf(id)),
+    { fallbacks: new Map([['g', ['dear', 'cheap']]]), contextWindowFallbacks: new Map([['g', ['huge']]]) },
+  );
+
+  /** Groups of the route, then those of the context chain of its first leg. */
+  function permitted(...models: readonly string[]) {
+    const route = withPermitted(planRoute(snapshot, requestOf({ model: 'g' })), {
+      mayUse: (model) => models.includes(model),
+    });
+    if (route.kind !== 'route') return route.kind;
+    return [route.legs.map(({ group }) => group), route.legs[0]?.contextChain?.map(({ group }) => group)] as unknown;
+  }
+
+  test('keeps the model that was asked for, and of the fallbacks those that he may ask for', () => {
+    expect(permitted('dear', 'cheap', 'huge')).toEqual([['g', 'dear', 'cheap'], ['huge']]);
+    expect(permitted('cheap')).toEqual([['g', 'cheap'], []]);
+    expect(permitted()).toEqual([['g'], []]);
+  });
+
+  test('is none when only forbidden fallbacks could serve it', () => {
+    const disabled = { missingVariables: [], message: 'out' };
+    const broken = snapshotOf([deploymentOf('g', { disabled }), deploymentOf('dear')], {
+      fallbacks: new Map([['g', ['dear']]]),
+    });
+    const route = planRoute(broken, requestOf({ model: 'g' }));
+    expect([withPermitted(route, { mayUse: () => true }), withPermitted(route, { mayUse: () => false })]).toMatchObject(
+      [{ kind: 'route' }, { kind: 'all-disabled', model: 'g' }],
+    );
   });
 });

@@ -5,7 +5,7 @@ import type { ClientCall } from '../providers/provider.ts';
 import type { Leg } from '../router/leg.ts';
 import { planRoute, type Route, type RouteError, type RouteRequest } from '../router/route.ts';
 import type { InferProvider } from '../router/targets.ts';
-import type { TokenCounter } from './ports.ts';
+import type { Lease, TokenCounter } from './ports.ts';
 
 /** What a plan is made of. */
 export interface PlanInput {
@@ -84,4 +84,22 @@ function windowsOf(legs: readonly Leg[]): readonly Window[] {
 /** The model whose tokenizer counts: an Azure deployment's name may say nothing, its `base_model` does. */
 function tokenizedAs({ info, model }: Deployment): string {
   return stringMember(info, 'base_model') ?? model;
+}
+
+/**
+ * The plan without the fallbacks that this caller may not use.
+ *
+ * What a client may not ask for it shall not get by another's failure either (LiteLLM does not look).
+ */
+export function withPermitted(route: Route | RouteError, lease: Pick<Lease, 'mayUse'>): Route | RouteError {
+  if (route.kind !== 'route') return route;
+  const isPermitted = ({ role, group }: Leg): boolean => role === 'primary' || lease.mayUse(group);
+  const chains = route.legs.flatMap((leg) => [leg, ...(leg.contextChain ?? []), ...(leg.contentChain ?? [])]);
+  if (chains.every(isPermitted)) return route;
+  const only = (legs: readonly Leg[] | null) => legs?.filter(isPermitted) ?? null;
+  const legs = route.legs
+    .filter(isPermitted)
+    .map((leg) => ({ ...leg, contextChain: only(leg.contextChain), contentChain: only(leg.contentChain) }));
+  if (legs.length > 0) return { ...route, legs };
+  return { kind: 'all-disabled', model: route.request.model, missingVariables: [] };
 }

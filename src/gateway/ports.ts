@@ -1,7 +1,12 @@
+import type { Cost } from '../core/cost.ts';
 import type { GatewayError } from '../core/errors.ts';
+import type { HeaderPair } from '../core/http.ts';
+import type { Principal } from '../core/identity.ts';
 import type { DeploymentId } from '../core/ids.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { Payer } from '../core/payer.ts';
+import type { RequestSize } from '../core/request-size.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
@@ -26,29 +31,52 @@ export interface SnapshotSource {
   current(): Snapshot;
 }
 
-/** Who asks. Virtual keys join this union with the store. */
-export type Principal = { readonly kind: 'master' };
-
 /** Finds the principal of a presented key; only the hash crosses this line. */
 export interface Authenticator {
   /** @param hash SHA-256 of the key, lower-case hex */
   authenticate(hash: string): Principal | null | Promise<Principal | null>;
 }
 
-/** Limits and budgets before a call: reserve, then settle once. */
+/** Who may do what, and how much of it. */
 export interface Admission {
+  /** Why this caller may not ask for this path, or null: for paths that call no model. */
+  forbids(principal: Principal, asked: PathAsked): GatewayError | null;
+  /** Limits and budgets before a call: reserve, then settle once. */
   admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError>;
 }
 
-export interface AdmissionRequest {
+export interface PathAsked {
+  /** Without a query and without the server's root path. */
+  readonly path: string;
+  readonly method: string;
+}
+
+export interface AdmissionRequest extends PathAsked {
   readonly principal: Principal;
   readonly model: string;
-  readonly bodyBytes: number;
+  /** Looked at only when somebody counts: it reads the whole body. */
+  size(): RequestSize;
+  readonly tags: readonly string[];
+  /** The end customer, in the client's own words. */
+  readonly customer: string | null;
 }
 
 /** A reservation that is settled exactly once, whatever the end of the request. */
 export interface Lease {
-  settle(usage: Usage | null): void;
+  /** The model that is meant: the aliases of key and team followed. */
+  readonly model: string;
+  readonly payer: Payer;
+  /** Whether the same caller may be answered by this model too: asked for each fallback. */
+  mayUse(model: string): boolean;
+  /** What the answer's head says of limits and budgets, as they stand. */
+  headers(): readonly HeaderPair[];
+  /**
+   * The request is over.
+   *
+   * @param usage null when nobody knows: then limits count no tokens
+   * @param cost null when nothing is to be paid
+   */
+  settle(usage: Usage | null, cost: Cost | null): void;
 }
 
 /** Takes the one record of each request; never blocks the answer. */

@@ -1,0 +1,242 @@
+import type { Clock } from '../core/clock.ts';
+import type { Cost } from '../core/cost.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { HeaderPair } from '../core/http.ts';
+import type { Directory, Principal } from '../core/identity.ts';
+import { customerId } from '../core/ids.ts';
+import { NO_PAYER, type Payer } from '../core/payer.ts';
+import { type Millis, type NanoUsd, nanoUsd, plus, usd } from '../core/units.ts';
+import type { Usage } from '../core/usage.ts';
+import { type Allowed, authorize, mayUse } from '../metering/authorize.ts';
+import type { BudgetLease, BudgetRule, Budgets } from '../metering/budget.ts';
+import { type Estimate, estimate, likelyTokens, type PriceBound } from '../metering/estimate.ts';
+import type { ModelCatalog } from '../metering/model-catalog.ts';
+import type { LimitRule, RateLease, RateLimits } from '../metering/rate-limit.ts';
+import { budgetError, limitError } from './admission-errors.ts';
+import { budgetRules, limitRules, payerOf } from './charges.ts';
+import type { Admission, AdmissionRequest, Lease, PathAsked } from './ports.ts';
+
+/** What admission is built of. */
+export interface AdmissionParts {
+  readonly clock: Clock;
+  directory(): Directory;
+  catalog(): ModelCatalog;
+  /** The dearest that this model, or whatever it may fall back to, could ask; null when no price is known. */
+  priceBound(model: string): PriceBound | null;
+  readonly limits: RateLimits;
+  readonly budgets: Budgets;
+  /** Position in the journal that the next entry will get. */
+  position(): number;
+  /** Longer than any request lives: after it a lease that nobody settled gives back what it holds. */
+  readonly leaseTime: Millis;
+}
+
+/** A price nobody knows holds nothing, and is a guess. */
+const NO_ESTIMATE: Estimate = { cost: nanoUsd(0n), kind: 'guess' };
+
+/**
+ * Who may, how much, and for how long it is held.
+ *
+ * authorised ─▶ budgets hold the estimate ─▶ limits count it ─▶ lease ─┬─▶ settled
+ *                        ▲  refused: what was held is given back       └─▶ expired ─▶ settled late: the cost counts
+ *
+ * 1. No await between the first check and the lease: requests that come together are seen one after the other.
+ * 2. A refused request leaves no trace in limits and budgets.
+ * 3. Leases expire in the order in which they were made, since all last equally long.
+ */
+export class VirtualKeyAdmission implements Admission {
+  readonly #parts: AdmissionParts;
+  readonly #open = new Set<KeyLease>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  forbids(principal: Principal, { path, method }: PathAsked): GatewayError | null {
+    const decision = authorize(principal, { path, method, model: null, customer: null }, this.#world());
+    return 'message' in decision ? decision : null;
+  }
+
+  admit(request: AdmissionRequest): Lease | GatewayError {
+    const { principal, path, method, model } = request;
+    const customer = request.customer === null ? null : customerId(request.customer);
+    const decision = authorize(principal, { path, method, model, customer }, this.#world());
+    if ('message' in decision) return decision;
+    return decision.kind === 'master' ? new MasterLease(model, customer) : this.#reserve(decision, request);
+  }
+
+  /** Leases not yet settled nor expired: for tests and metrics. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Gives back what leases hold that are older than any request. Every admission does this too. */
+  expire(): void {
+    const now = this.#parts.clock.now();
+    for (const lease of this.#open) {
+      if (lease.expiresAt > now) return;
+      this.#open.delete(lease);
+      lease.expire();
+    }
+  }
+
+  #reserve(allowed: Extract<Allowed, { kind: 'virtual-key' }>, request: AdmissionRequest): Lease | GatewayError {
+    this.expire();
+    const { clock, budgets, limits, directory } = this.#parts;
+    const { owners } = allowed;
+    const model = allowed.model ?? request.model;
+    const names = this.#names(request.model, model);
+    const chain = budgetRules(owners, names, request.tags, directory());
+    const wall = clock.wall();
+    const money = budgets.reserve(chain, chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request), wall);
+    if (money.kind !== 'held') return budgetError(money);
+    const rules = limitRules(owners, names);
+    const now = clock.now();
+    const places = limits.take(rules, rules.length === 0 ? 0 : likelyTokens(request.size()), now);
+    if (places.kind === 'refused') {
+      money.release();
+      return limitError(places, { now, wall });
+    }
+    const expiresAt = plus(now, this.#parts.leaseTime);
+    const lease = new KeyLease(
+      { allowed, model, customer: request.customer, rules, chain, money, places, expiresAt },
+      this.#parts,
+      this.#open,
+    );
+    this.#open.add(lease);
+    return lease;
+  }
+
+  #names(asked: string, meant: string): readonly string[] {
+    const catalog = this.#parts.catalog();
+    const names = catalog.words(asked).names;
+    return asked === meant ? names : [...names, ...catalog.words(meant).names];
+  }
+
+  #estimate(model: string, request: AdmissionRequest): Estimate {
+    const price = this.#parts.priceBound(model);
+    return price === null ? NO_ESTIMATE : estimate(request.size(), price);
+  }
+
+  #world() {
+    const { directory, catalog, clock } = this.#parts;
+    return { directory: directory(), catalog: catalog(), now: clock.wall() };
+  }
+}
+
+interface Held {
+  readonly allowed: Extract<Allowed, { kind: 'virtual-key' }>;
+  readonly model: string;
+  readonly customer: string | null;
+  readonly rules: readonly LimitRule[];
+  readonly chain: readonly BudgetRule[];
+  readonly money: BudgetLease;
+  readonly places: RateLease;
+  readonly expiresAt: Millis;
+}
+
+class KeyLease implements Lease {
+  readonly #held: Held;
+  readonly #parts: AdmissionParts;
+  readonly #open: Set<KeyLease>;
+
+  constructor(held: Held, parts: AdmissionParts, open: Set<KeyLease>) {
+    this.#held = held;
+    this.#parts = parts;
+    this.#open = open;
+  }
+
+  get model(): string {
+    return this.#held.model;
+  }
+
+  get payer(): Payer {
+    return payerOf(this.#held.allowed.owners, this.#held.customer);
+  }
+
+  get expiresAt(): Millis {
+    return this.#held.expiresAt;
+  }
+
+  mayUse(model: string): boolean {
+    return mayUse(this.#held.allowed, model, this.#parts.catalog());
+  }
+
+  headers(): readonly HeaderPair[] {
+    const { rules, chain } = this.#held;
+    const { limits, budgets, clock } = this.#parts;
+    const headers: HeaderPair[] = [];
+    for (const { rule, limit, allowed, remaining } of limits.standings(rules, clock.now())) {
+      headers.push([`x-ratelimit-${rule.scope}-limit-${limit}`, String(allowed)]);
+      headers.push([`x-ratelimit-${rule.scope}-remaining-${limit}`, String(remaining)]);
+    }
+    for (const rule of rules) if (rule.scope === 'api_key') addKeyLimits(headers, rule);
+    const rule = chain.find(({ scope }) => scope === 'key');
+    if (rule !== undefined) {
+      const spent = budgets.standing(rule, clock.wall())?.spent ?? nanoUsd(0n);
+      headers.push(['x-litellm-key-spend', usd(spent)]);
+      if (rule.budget.limit !== null) headers.push(['x-litellm-key-max-budget', usd(rule.budget.limit)]);
+    }
+    return headers;
+  }
+
+  settle(usage: Usage | null, cost: Cost | null): void {
+    const { money, places } = this.#held;
+    this.#open.delete(this);
+    places.settle(usage === null ? 0 : countedTokens(usage));
+    money.settle(paid(cost), this.#parts.position(), this.#parts.clock.wall());
+  }
+
+  /** Nobody settled in time: what is held goes back, and a cost that comes yet will count. */
+  expire(): void {
+    const { money, places } = this.#held;
+    places.settle(0);
+    money.release();
+  }
+}
+
+/** Admission of a gateway that knows nobody but the operator. */
+export const MASTER_ONLY: Admission = {
+  forbids: () => null,
+  admit: ({ model, customer }) => new MasterLease(model, customer),
+};
+
+/** The operator pays for what the master key does, and nobody counts. */
+class MasterLease implements Lease {
+  readonly model: string;
+  readonly #customer: string | null;
+
+  constructor(model: string, customer: string | null) {
+    this.model = model;
+    this.#customer = customer;
+  }
+
+  get payer(): Payer {
+    return { ...NO_PAYER, customerId: this.#customer };
+  }
+
+  mayUse(): boolean {
+    return true;
+  }
+
+  headers(): readonly HeaderPair[] {
+    return [];
+  }
+
+  settle(): void {}
+}
+
+function addKeyLimits(headers: HeaderPair[], { limits }: LimitRule): void {
+  if (limits.rpm !== null) headers.push(['x-litellm-key-rpm-limit', String(limits.rpm)]);
+  if (limits.tpm !== null) headers.push(['x-litellm-key-tpm-limit', String(limits.tpm)]);
+}
+
+/** LiteLLM's count: everything but what came from a cache (litellm.md §5.6). */
+function countedTokens({ input, output, cacheRead }: Usage): number {
+  return Math.max(0, input - cacheRead) + output;
+}
+
+function paid(cost: Cost | null): NanoUsd {
+  if (cost === null) return nanoUsd(0n);
+  return cost.kind === 'known' ? cost.total : cost.assumed;
+}

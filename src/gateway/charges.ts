@@ -1,0 +1,97 @@
+import type { Budget } from '../core/budget.ts';
+import type { Directory, Limits } from '../core/identity.ts';
+import type { Payer } from '../core/payer.ts';
+import type { Owners } from '../metering/authorize.ts';
+import type { BudgetRule, BudgetScope } from '../metering/budget.ts';
+import type { LimitRule, LimitScope } from '../metering/rate-limit.ts';
+
+/**
+ * The limits that a request of these owners falls under.
+ *
+ * @param models names of the model: those under which limits of single models may be set
+ */
+export function limitRules(owners: Owners, models: readonly string[]): readonly LimitRule[] {
+  const { key, team, member, user, organization, customer } = owners;
+  const rules: LimitRule[] = [];
+  const add = (scope: LimitScope, id: string, shown: string, limits: Limits): void => {
+    if (limits.rpm === null && limits.tpm === null && limits.parallel === null) return;
+    rules.push({ scope, id, shown, limits });
+  };
+  const addModel = (scope: LimitScope, id: string, shown: string, table: ReadonlyMap<string, Limits>): void => {
+    const name = nameIn(table, models);
+    if (name !== null) add(scope, pair(id, name), `${shown}:${name}`, table.get(name) as Limits); // just found there
+  };
+  add('api_key', key.id, key.name, key.limits);
+  if (user !== null) add('user', user.id, user.id, user.limits);
+  if (team !== null) add('team', team.id, team.id, team.limits);
+  if (member !== null) {
+    const { teamId, userId } = member;
+    add('team_member', pair(teamId, userId), `${teamId}:${userId}`, member.limits);
+  }
+  if (customer !== null) add('end_user', customer.id, customer.id, customer.limits);
+  addModel('model_per_key', key.id, key.name, key.modelLimits);
+  if (team !== null) addModel('model_per_team', team.id, team.id, team.modelLimits);
+  if (organization !== null) {
+    add('organization', organization.id, organization.id, organization.limits);
+    addModel('model_per_organization', organization.id, organization.id, organization.modelLimits);
+  }
+  return rules;
+}
+
+/**
+ * The budgets that a request of these owners is charged to, in LiteLLM's order (litellm.md §5.3).
+ *
+ * @param models names of the model: those under which budgets of single models may be set
+ * @param tags of the request; those of the key join them
+ */
+export function budgetRules(
+  owners: Owners,
+  models: readonly string[],
+  tags: readonly string[],
+  directory: Directory,
+): readonly BudgetRule[] {
+  const { key, team, member, user, organization, customer } = owners;
+  const rules: BudgetRule[] = [];
+  const add = (scope: BudgetScope, id: string, shown: string, budget: Budget | null): void => {
+    if (budget !== null) rules.push({ scope, id, shown, budget });
+  };
+  if (member !== null) {
+    const { teamId, userId } = member;
+    add('team_member', pair(teamId, userId), `${teamId}:${userId}`, member.budget);
+  }
+  add('key', key.id, key.name, key.budget);
+  const model = nameIn(key.modelBudgets, models);
+  if (model !== null) add('model_per_key', pair(key.id, model), model, key.modelBudgets.get(model) ?? null);
+  if (team !== null) add('team', team.id, team.id, team.budget);
+  if (organization !== null) add('organization', organization.id, organization.id, organization.budget);
+  // Each tag once: an account that is twice in a chain would be asked twice and charged twice.
+  if (key.tags.length + tags.length > 0)
+    for (const name of new Set([...key.tags, ...tags])) add('tag', name, name, directory.tag(name)?.budget ?? null);
+  if (user !== null && key.owner.kind === 'user') add('user', user.id, user.id, user.budget);
+  if (customer !== null) add('end_user', customer.id, customer.id, customer.budget);
+  add('global', 'global', 'proxy', directory.global);
+  return rules;
+}
+
+/** Who pays, for the ledger. */
+export function payerOf({ key, team, organization }: Owners, customerId: string | null): Payer {
+  const { owner } = key;
+  return {
+    keyHash: key.hash,
+    keyId: key.id,
+    keyAlias: key.alias,
+    userId: owner.kind === 'nobody' ? null : owner.userId,
+    teamId: team?.id ?? null,
+    organizationId: organization?.id ?? null,
+    customerId,
+  };
+}
+
+/** The name by which the table knows the model. Counters go by it, so that no other name of the model has its own. */
+function nameIn(table: ReadonlyMap<string, unknown>, models: readonly string[]): string | null {
+  if (table.size === 0) return null;
+  return models.find((name) => table.has(name)) ?? null;
+}
+
+/** Ids may hold any character that people type. */
+const pair = (one: string, other: string): string => `${one}\u0000${other}`;
