@@ -183,12 +183,7 @@ export class Journal {
     this.#confirmed = position;
     noteConfirmed(files, folder, position);
     for (const number of this.#finished.keys()) {
-      if (number >= position.segment) continue;
-      // One that cannot be removed now is tried again with the next.
-      attempt(() => {
-        files.unlinkSync(segmentPath(folder, number));
-        this.#finished.delete(number);
-      });
+      if (number < position.segment) this.#removeFinished(number);
     }
     this.#judge();
   }
@@ -395,14 +390,23 @@ export class Journal {
   }
 
   #giveUpSegments(): void {
-    const { files } = this.#options;
     this.#written = 0;
     for (const segment of this.#active.splice(0)) {
       this.#finished.set(segment.number, segment.synced);
-      // Should it not work, the same records are read twice, which changes nothing.
-      attempt(() => files.ftruncateSync(segment.descriptor, segment.synced));
-      attempt(() => files.closeSync(segment.descriptor));
+      // Should any of it not work, the same records are read twice, which changes nothing.
+      attempt(() => this.#options.files.ftruncateSync(segment.descriptor, segment.synced));
+      attempt(() => this.#options.files.closeSync(segment.descriptor));
+      if (segment.synced === 0) this.#removeFinished(segment.number);
     }
+  }
+
+  /** One that cannot be removed now is tried again when more is confirmed. */
+  #removeFinished(number: number): void {
+    const { files, folder } = this.#options;
+    attempt(() => {
+      files.unlinkSync(segmentPath(folder, number));
+      this.#finished.delete(number);
+    });
   }
 
   /** A segment that could be synced ends the trouble; it begins without the requests that are open. */
