@@ -17,6 +17,7 @@ export type FileSystem = Pick<
   | 'read'
   | 'readFileSync'
   | 'readdirSync'
+  | 'renameSync'
   | 'rmdirSync'
   | 'statSync'
   | 'unlinkSync'
@@ -53,19 +54,28 @@ const CONFIRMED = 'confirmed';
 const QUARANTINE = 'quarantine';
 const SEGMENT = /^(\d{8})\.journal$/;
 
-/** Makes the folder of a new run and locks it. */
+/**
+ * Makes the folder of a new run and locks it.
+ *
+ * It gets its name only when it is locked, so that nobody who starts at the same moment takes it for a dead one.
+ *
+ * @throws when there is a run of this name, or the folder cannot be made
+ */
 export function createRun(files: FileSystem, root: string, name: string): Run {
   const folder = join(root, name);
-  files.mkdirSync(folder, { recursive: true });
-  const lock = takeLock(join(folder, LOCK));
-  if (lock === null) throw new Error(`the new journal ${folder} is locked by somebody else`);
+  if (files.existsSync(folder)) throw new Error(`there is a journal ${folder} already`);
+  const hidden = join(root, `.${name}`);
+  files.mkdirSync(hidden, { recursive: true });
+  const lock = takeLock(join(hidden, LOCK));
+  if (lock === null) throw new Error(`somebody else makes a journal ${folder} at this moment`);
+  files.renameSync(hidden, folder);
   return { name, folder, lock };
 }
 
 /**
  * Takes over every run whose owner is gone, oldest first.
  *
- * @param own runs that this process has already
+ * @param own runs that this process has already; to ask for their locks would cost a file descriptor each time
  */
 export function adoptRuns(files: FileSystem, root: string, own: ReadonlySet<string>): readonly Run[] {
   return runNames(files, root).flatMap((name) => {
@@ -84,7 +94,7 @@ export function adoptRuns(files: FileSystem, root: string, own: ReadonlySet<stri
 export function runNames(files: FileSystem, root: string): readonly string[] {
   const found = files.readdirSync(root, { withFileTypes: true });
   return found
-    .filter((each) => each.isDirectory() && each.name !== QUARANTINE)
+    .filter((each) => each.isDirectory() && each.name !== QUARANTINE && !each.name.startsWith('.'))
     .map(({ name }) => name)
     .toSorted();
 }

@@ -82,7 +82,8 @@ test('a kernel that lets no file grow beyond 64 KiB, in the middle of a record i
   expect(Math.max(...sizes)).toBeLessThanOrEqual(64 * 1024);
   expect(sizes.length).toBeGreaterThan(5);
   const [run] = await inspectJournals(bench.folder, () => {});
-  expect(run?.damages).toEqual([]);
+  // Open requests are noted again after each recovery; the process may end in the middle of that.
+  expect(run?.damages.filter(({ kind }) => kind === 'corrupt')).toEqual([]);
   await recover('next');
   const { b, r } = said(output);
   expect(b).toHaveLength(400);

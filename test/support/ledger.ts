@@ -67,6 +67,7 @@ export class MemoryStore implements LedgerStore {
 
   async write(entries: readonly LedgerEntry[]): Promise<WriteReport> {
     this.calls += 1;
+    if (new Set(entries.map(({ requestId }) => requestId)).size < entries.length) throw new Error('an id twice');
     if (this.isAway) throw new StoreUnavailable('connection refused');
     if (entries.some(this.poison)) throw new Error('value out of range');
     const rejected = entries.filter(this.refuses).map((entry) => ({ entry, reason: 'no such team' }));
@@ -167,6 +168,9 @@ export class LedgerBench {
 export interface FaultyDisk {
   readonly files: FileSystem;
   trouble: 'none' | 'full' | 'no-sync' | 'hanging';
+  /** Lets the syncs that hang go through; later ones hang again. */
+  answer(): void;
+  /** Ends the trouble. */
   release(): void;
 }
 
@@ -187,16 +191,15 @@ export function faultyDisk(): FaultyDisk {
         const sync = () => FILES.fdatasync(descriptor, done);
         if (disk.trouble === 'no-sync') done(fault('EIO: i/o error, fdatasync'));
         else if (disk.trouble === 'hanging') waiting.push(sync);
-        else {
-          for (const late of waiting.splice(0)) late();
-          sync();
-        }
+        else sync();
       }) as FileSystem['fdatasync'],
     },
-    /** The disk answers again. */
+    answer() {
+      for (const late of waiting.splice(0)) late();
+    },
     release() {
       disk.trouble = 'none';
-      for (const late of waiting.splice(0)) late();
+      disk.answer();
     },
   };
   return disk;
