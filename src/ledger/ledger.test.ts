@@ -207,6 +207,18 @@ describe('a process that died', () => {
     expect(bench.store.duplicates).toBe(0);
   });
 
+  test('with a file that cannot be read holds up nobody else, and is read when it can be', async () => {
+    deadRun('a', [[entryRecord(1)]]);
+    const disk = faultyDisk();
+    disk.trouble = 'no-read';
+    const ledger = await bench.open({ files: disk.files });
+    await bench.until(() => bench.seen('unreadable').length > 0);
+    disk.release();
+    ledger.record(entryOf(2));
+    await bench.settled(ledger.drained());
+    expect(bench.store.ids).toEqual(ids(1, 2));
+  });
+
   test('may have died while its own predecessor was being written', async () => {
     deadRun('a', [[entryRecord(1)]]);
     bench.store.isAway = true;

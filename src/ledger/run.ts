@@ -80,14 +80,22 @@ export function createRun(files: FileSystem, root: string, name: string): Run {
 export function adoptRuns(files: FileSystem, root: string, own: ReadonlySet<string>): readonly Run[] {
   return runNames(files, root).flatMap((name) => {
     const folder = join(root, name);
-    if (own.has(name)) return [];
-    const lock = takeLock(join(folder, LOCK));
-    if (lock === null) return [];
-    // Another process may have finished it between the listing and the lock.
-    if (files.existsSync(folder)) return [{ name, folder, lock }];
-    lock.release();
-    return [];
+    const lock = own.has(name) ? null : lockOf(files, folder);
+    return lock === null ? [] : [{ name, folder, lock }];
   });
+}
+
+/** The lock of a run whose owner is gone; null when it lives, or when another process removes the run meanwhile. */
+function lockOf(files: FileSystem, folder: string): Lock | null {
+  let lock: Lock | null = null;
+  try {
+    lock = takeLock(join(folder, LOCK));
+  } catch (error) {
+    if (files.existsSync(folder)) throw error;
+  }
+  if (lock === null || files.existsSync(folder)) return lock;
+  lock.release();
+  return null;
 }
 
 /** Names of all runs, of the living and the dead, oldest first. */
@@ -105,7 +113,11 @@ export function removeRun(files: FileSystem, run: Run): void {
   for (const name of [CONFIRMED, LOCK]) {
     if (files.existsSync(join(run.folder, name))) files.unlinkSync(join(run.folder, name));
   }
-  if (files.readdirSync(run.folder).length === 0) files.rmdirSync(run.folder);
+  try {
+    files.rmdirSync(run.folder);
+  } catch {
+    // A stranger's file, or the lock that another process looks for at this moment; who gets it removes the folder.
+  }
   run.lock.release();
 }
 

@@ -125,12 +125,23 @@ export class LedgerWriter {
   }
 
   async #read(): Promise<Batch | null> {
-    for (let dead = this.#dead[0]; dead !== undefined; dead = this.#dead[0]) {
-      const batch = await dead.next();
+    for (const dead of [...this.#dead]) {
+      const batch = await this.#readDead(dead);
       if (batch !== null) return batch;
-      this.#dead.shift();
     }
     return this.#live.next();
+  }
+
+  /** A journal that cannot be read holds up no other; it is tried again with every batch. */
+  async #readDead(dead: BatchSource): Promise<Batch | null> {
+    try {
+      const batch = await dead.next();
+      if (batch === null) this.#dead.splice(this.#dead.indexOf(dead), 1);
+      return batch;
+    } catch (error) {
+      this.#options.observe({ kind: 'unreadable', reason: messageOf(error) });
+      return null;
+    }
   }
 
   /** Gives a batch until it is in the store or kept as dead letters. */

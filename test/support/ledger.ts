@@ -167,7 +167,7 @@ export class LedgerBench {
 
 export interface FaultyDisk {
   readonly files: FileSystem;
-  trouble: 'none' | 'full' | 'no-sync' | 'hanging';
+  trouble: 'none' | 'full' | 'no-sync' | 'no-read' | 'hanging';
   /** Lets the syncs that hang go through; later ones hang again. */
   answer(): void;
   /** Ends the trouble. */
@@ -178,7 +178,7 @@ export interface FaultyDisk {
 export function faultyDisk(): FaultyDisk {
   const waiting: (() => void)[] = [];
   const disk = {
-    trouble: 'none' as 'none' | 'full' | 'no-sync' | 'hanging',
+    trouble: 'none' as 'none' | 'full' | 'no-sync' | 'no-read' | 'hanging',
     files: {
       ...FILES,
       // Takes half of what it is given and then nothing, as a disk does that fills up.
@@ -187,6 +187,10 @@ export function faultyDisk(): FaultyDisk {
         if (length < 20) throw fault('ENOSPC: no space left on device, write');
         return nodeFiles.writeSync(descriptor, buffer, offset, length >> 1, position);
       }) as FileSystem['writeSync'],
+      read: ((...values: Parameters<FileSystem['read']>) => {
+        if (disk.trouble !== 'no-read') return FILES.read(...values);
+        (values.at(-1) as unknown as (error: Error) => void)(fault('EIO: i/o error, read'));
+      }) as FileSystem['read'],
       fdatasync: ((descriptor: number, done: (error: Error | null) => void) => {
         const sync = () => FILES.fdatasync(descriptor, done);
         if (disk.trouble === 'no-sync') done(fault('EIO: i/o error, fdatasync'));
