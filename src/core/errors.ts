@@ -49,6 +49,7 @@ export const ERRORS = {
   'unknown-path': { status: 404, type: 'not_found_error', className: null },
   'wrong-method': { status: 405, type: 'invalid_request_error', className: null },
   overloaded: { status: 503, type: 'server_error', className: null },
+  'ledger-refusing': { status: 503, type: 'server_error', className: null },
   'shutting-down': { status: 503, type: 'server_error', className: null },
   'no-deployment': { status: 429, type: 'throttling_error', className: null },
   'request-timeout': { status: 504, type: 'timeout_error', litellmStatus: 408, className: 'Timeout' },

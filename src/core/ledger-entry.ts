@@ -1,9 +1,16 @@
+import type { Cost } from './cost.ts';
 import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
+import type { Payer } from './payer.ts';
 import type { EpochMillis, Millis } from './units.ts';
 import type { Usage } from './usage.ts';
 
-/** How a request ended, as the ledger and the log tell it. */
-export type RequestEnd = 'success' | 'failure' | 'client-gone' | 'broken-stream';
+/**
+ * How a request ended, as the ledger and the log tell it.
+ *
+ * `lost`: the process died before the request ended. Such a row is made from the journal by the next start; its cost
+ * is unknown, with the estimate as what is assumed.
+ */
+export type RequestEnd = 'success' | 'failure' | 'client-gone' | 'broken-stream' | 'lost';
 
 /** One request as it is recorded: who asked, what answered, what it took. Every request has exactly one. */
 export interface LedgerEntry {
@@ -33,6 +40,9 @@ export interface LedgerEntry {
   readonly attempts: readonly AttemptRecord[];
   readonly user: string | null;
   readonly tags: readonly string[];
+  readonly payer: Payer;
+  /** Null: nothing was used. */
+  readonly cost: Cost | null;
 }
 
 /** One try, for the request's own list of attempts. */

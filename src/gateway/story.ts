@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RequestId } from '../core/ids.ts';
 import type { LedgerEntry, RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Outcome } from '../core/outcome.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
@@ -134,6 +135,8 @@ export class Story {
       })),
       user: accepted?.controls.user ?? null,
       tags: accepted?.controls.tags ?? [],
+      payer: NO_PAYER,
+      cost: null,
     };
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { deploymentId, groupName, providerId, requestId } from '../core/ids.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { epochMillis, millis } from '../core/units.ts';
 import { MetricsRegistry } from './metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -27,6 +28,8 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     attempts: [],
     user: null,
     tags: [],
+    payer: NO_PAYER,
+    cost: null,
   };
 }
 

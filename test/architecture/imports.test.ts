@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
     layers: ['core', 'endpoints'],
     modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
   },
+  ledger: { layers: ['core'], modules: ['bun:sqlite', 'node:fs', 'node:path', 'node:zlib'] },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
     layers: [
