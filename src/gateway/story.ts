@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RequestId } from '../core/ids.ts';
 import type { LedgerEntry, RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Outcome } from '../core/outcome.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
@@ -121,6 +122,8 @@ export class Story {
       end,
       status,
       usage,
+      payer: NO_PAYER,
+      cost: null,
       startedAt: this.#startedWall,
       duration,
       overhead: this.#overhead(duration),

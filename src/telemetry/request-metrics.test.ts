@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { deploymentId, groupName, providerId, requestId } from '../core/ids.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import { epochMillis, millis } from '../core/units.ts';
 import { MetricsRegistry } from './metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -20,6 +21,8 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     end: 'success',
     status: 200,
     usage: null,
+    payer: NO_PAYER,
+    cost: null,
     startedAt: epochMillis(0),
     duration: millis(1),
     overhead: millis(1),
