@@ -31,6 +31,9 @@ export interface LedgerEntry {
   readonly end: RequestEnd;
   readonly status: number;
   readonly usage: Usage | null;
+  readonly payer: Payer;
+  /** Null: nothing was used. */
+  readonly cost: Cost | null;
   readonly startedAt: EpochMillis;
   readonly duration: Millis;
   /** Time that the gateway itself added. */
@@ -40,9 +43,6 @@ export interface LedgerEntry {
   readonly attempts: readonly AttemptRecord[];
   readonly user: string | null;
   readonly tags: readonly string[];
-  readonly payer: Payer;
-  /** Null: nothing was used. */
-  readonly cost: Cost | null;
 }
 
 /** One try, for the request's own list of attempts. */

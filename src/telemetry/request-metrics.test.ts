@@ -21,6 +21,8 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     end: 'success',
     status: 200,
     usage: null,
+    payer: NO_PAYER,
+    cost: null,
     startedAt: epochMillis(0),
     duration: millis(1),
     overhead: millis(1),
@@ -28,8 +30,6 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     attempts: [],
     user: null,
     tags: [],
-    payer: NO_PAYER,
-    cost: null,
   };
 }
 

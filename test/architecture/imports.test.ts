@@ -20,6 +20,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   },
   config: { layers: ['core', 'providers'], modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'] },
   telemetry: { layers: ['core'], modules: [] },
+  store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:path'] },
   tokens: {
     layers: ['core', 'endpoints'],
     modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
@@ -40,6 +41,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'telemetry',
       'simulator',
       'tokens',
+      'store',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },
@@ -131,7 +133,7 @@ describe('the architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('the engine is named in transport and cli only', () => {
+  test('the engine is named in transport, store and cli only', () => {
     const wrong = sources
       .filter(({ layer }) => !['transport', 'cli', 'store'].includes(layer))
       .flatMap((source) => source.lines.map((text, index) => ({ text, place: `${source.path}:${index + 1}` })))

@@ -1,0 +1,225 @@
+import type { LedgerEntry } from '../../core/ledger-entry.ts';
+import { NO_USAGE } from '../../core/usage.ts';
+import { dailyTables } from '../schema/spend.ts';
+import type { Table } from '../schema/table.ts';
+import { type Account, type AccountType, accountId, accountsOf } from './accounts.ts';
+import { bucketStart } from './balance.ts';
+
+/** A row of any of the ledger's tables. */
+type Row = Record<string, unknown>;
+
+/** An amount beyond this is a mistake of somebody's: a billion dollars for one request. */
+const LARGEST_COST = 10n ** 18n;
+const EARLIEST = Date.UTC(2000, 0);
+const LATEST = Date.UTC(2200, 0);
+
+/** Why an entry cannot be a row of any database; null when it can. */
+export function unfit(entry: LedgerEntry): string | null {
+  const { requestId, startedAt, duration, overhead, firstByte, usage, status } = entry;
+  if (requestId === '') return 'it has no request id';
+  if (!(startedAt >= EARLIEST && startedAt < LATEST)) return `it starts at ${startedAt}, which no clock shows`;
+  if (!(Number.isInteger(status) && status >= 0 && status < 1000)) return `its status is ${status}`;
+  for (const length of [duration, overhead, firstByte ?? 0])
+    if (!(length >= 0 && length < LATEST)) return `it lasts ${length} ms`;
+  for (const [kind, tokens] of Object.entries(usage ?? {}))
+    if (!(Number.isSafeInteger(tokens) && tokens >= 0)) return `it used ${tokens} tokens of ${kind}`;
+  const { spend, assumed } = costOf(entry);
+  for (const amount of [spend ?? 0n, assumed])
+    if (amount < 0n || amount > LARGEST_COST) return `it cost ${amount} nano-dollars`;
+  return null;
+}
+
+function costOf({ cost }: LedgerEntry) {
+  if (cost === null) return { status: 'none', spend: 0n, assumed: 0n } as const;
+  if (cost.kind === 'known') return { status: 'known', spend: cost.total, assumed: 0n } as const;
+  return { status: 'unknown', spend: null, assumed: cost.assumed } as const;
+}
+
+/** The row of `litellm_spendlogs`. */
+export function logRow(entry: LedgerEntry): Row {
+  const { payer, usage } = entry;
+  const { status, spend, assumed } = costOf(entry);
+  const tokens = usage ?? NO_USAGE;
+  return {
+    request_id: entry.requestId,
+    call_id: entry.callId,
+    call_type: entry.endpoint,
+    api_key: payer.keyHash ?? '',
+    key_id: payer.keyId,
+    key_alias: payer.keyAlias,
+    spend_nano: spend,
+    assumed_nano: assumed,
+    cost_status: status,
+    total_tokens: tokens.input + tokens.output,
+    prompt_tokens: tokens.input,
+    completion_tokens: tokens.output,
+    cache_read_input_tokens: tokens.cacheRead,
+    cache_creation_input_tokens: tokens.cacheWrite,
+    cache_creation_hour_tokens: tokens.cacheWriteHour,
+    reasoning_tokens: tokens.reasoning,
+    audio_input_tokens: tokens.audioInput,
+    audio_output_tokens: tokens.audioOutput,
+    startTime: new Date(entry.startedAt),
+    endTime: new Date(entry.startedAt + entry.duration),
+    completionStartTime: entry.firstByte === null ? null : new Date(entry.startedAt + entry.firstByte),
+    model: entry.model ?? '',
+    requested_model: entry.requestedModel,
+    model_id: entry.deployment,
+    model_group: entry.group,
+    custom_llm_provider: entry.provider,
+    user: payer.userId,
+    team_id: payer.teamId,
+    organization_id: payer.organizationId,
+    end_user: payer.customerId,
+    metadata: metadataOf(entry),
+    request_tags: entry.tags,
+    status: isSuccess(entry) ? 'success' : 'failure',
+    request_end: entry.end,
+    http_status: entry.status,
+    is_streaming: entry.isStreaming,
+    duration_ms: Math.round(entry.duration),
+    overhead_us: Math.round(entry.overhead * 1000),
+    attempts: entry.attempts,
+  };
+}
+
+/** The names under which people's SQL looks in LiteLLM's `metadata`. */
+function metadataOf({ payer, principal, end }: LedgerEntry): Row {
+  return {
+    user_api_key: payer.keyHash,
+    user_api_key_alias: payer.keyAlias,
+    user_api_key_user_id: payer.userId,
+    user_api_key_team_id: payer.teamId,
+    user_api_key_org_id: payer.organizationId,
+    user_api_key_end_user_id: payer.customerId,
+    principal,
+    status: end,
+  };
+}
+
+const isSuccess = ({ end }: LedgerEntry): boolean => end === 'success';
+
+/** What is added up in the daily tables. */
+export const DAILY_SUMS = [
+  'prompt_tokens',
+  'completion_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'spend_nano',
+  'api_requests',
+  'successful_requests',
+  'failed_requests',
+  'unpriced_requests',
+] as const;
+
+type DailySums = Record<(typeof DAILY_SUMS)[number], number | bigint>;
+
+function dailySums(entry: LedgerEntry): DailySums {
+  const tokens = entry.usage ?? NO_USAGE;
+  return {
+    prompt_tokens: tokens.input,
+    completion_tokens: tokens.output,
+    cache_read_input_tokens: tokens.cacheRead,
+    cache_creation_input_tokens: tokens.cacheWrite,
+    spend_nano: costOf(entry).spend ?? 0n,
+    api_requests: 1,
+    successful_requests: isSuccess(entry) ? 1 : 0,
+    failed_requests: isSuccess(entry) ? 0 : 1,
+    unpriced_requests: entry.cost?.kind === 'unknown' ? 1 : 0,
+  };
+}
+
+/** For each daily table, the entities whose row an entry belongs to. */
+const DAILY: readonly {
+  readonly table: Table;
+  readonly entities: (entry: LedgerEntry) => readonly (string | null)[];
+}[] = [
+  // Requests of nobody have a row too, so that this table sums up to everything.
+  { table: dailyTables.user, entities: ({ payer }) => [payer.userId ?? ''] },
+  { table: dailyTables.team, entities: ({ payer }) => [payer.teamId] },
+  { table: dailyTables.organization, entities: ({ payer }) => [payer.organizationId] },
+  { table: dailyTables.customer, entities: ({ payer }) => [payer.customerId] },
+  { table: dailyTables.tag, entities: ({ tags }) => [...new Set(tags)] },
+];
+
+/** The rows of the daily tables that a batch adds to: one for each day, entity, key, model and so on. */
+export function dailyRows(
+  entries: readonly LedgerEntry[],
+): readonly { readonly table: Table; readonly rows: readonly Row[] }[] {
+  return DAILY.map(({ table, entities }) => {
+    const totals = new Totals(DAILY_SUMS);
+    for (const entry of entries) {
+      for (const entity of entities(entry))
+        if (entity !== null) totals.add({ [table.primaryKey[0] ?? '']: entity, ...dailyKey(entry) }, dailySums(entry));
+    }
+    return { table, rows: totals.rows };
+  });
+}
+
+function dailyKey(entry: LedgerEntry): Row {
+  return {
+    date: new Date(entry.startedAt).toISOString().slice(0, 10),
+    api_key: entry.payer.keyHash ?? '',
+    model: entry.model ?? entry.requestedModel,
+    model_group: entry.group ?? '',
+    custom_llm_provider: entry.provider ?? '',
+    endpoint: entry.endpoint,
+  };
+}
+
+/** What a batch adds to each account in each quarter of an hour; entries that cost nothing add nothing. */
+export function bucketRows(entries: readonly LedgerEntry[]): readonly Row[] {
+  const totals = new Totals(['spend_nano', 'assumed_nano']);
+  for (const entry of entries) {
+    const { spend, assumed } = costOf(entry);
+    const sums = { spend_nano: spend ?? 0n, assumed_nano: assumed };
+    if (sums.spend_nano === 0n && assumed === 0n) continue;
+    for (const account of accountsOf(entry))
+      totals.add(
+        { account_type: account.type, account_id: accountId(account), bucket_start: bucketStart(entry.startedAt) },
+        sums,
+      );
+  }
+  return totals.rows;
+}
+
+/** What a batch adds to the accounts of one type, each with the words of its id. */
+export function spendByAccount(
+  entries: readonly LedgerEntry[],
+): ReadonlyMap<AccountType, readonly { readonly account: Account; readonly spend: bigint }[]> {
+  const byId = new Map<string, { account: Account; spend: bigint }>();
+  for (const entry of entries) {
+    const spend = costOf(entry).spend ?? 0n;
+    if (spend === 0n) continue;
+    for (const account of accountsOf(entry)) {
+      const key = `${account.type} ${accountId(account)}`;
+      byId.set(key, { account, spend: (byId.get(key)?.spend ?? 0n) + spend });
+    }
+  }
+  return Map.groupBy(byId.values(), ({ account }) => account.type);
+}
+
+/** Sums of rows that have the same key. */
+class Totals {
+  readonly #sums: readonly string[];
+  readonly #byKey = new Map<string, Row>();
+
+  constructor(sums: readonly string[]) {
+    this.#sums = sums;
+  }
+
+  add(key: Row, sums: Readonly<Record<string, number | bigint>>): void {
+    const text = JSON.stringify(Object.values(key));
+    const row = this.#byKey.get(text);
+    if (row === undefined) {
+      this.#byKey.set(text, { ...key, ...sums });
+      return;
+    }
+    // Both sides were made by the same function, so they are of the same type.
+    for (const name of this.#sums) row[name] = (row[name] as number) + (sums[name] as number);
+  }
+
+  get rows(): readonly Row[] {
+    return [...this.#byKey.values()];
+  }
+}

@@ -1,0 +1,139 @@
+import { type RawBuilder, sql } from 'kysely';
+import { dailyTables, spendBucketTable, spendLogTable } from '../schema/spend.ts';
+import { nameOf, type Session } from '../session.ts';
+import { ACCOUNTS } from './accounts.ts';
+
+/** A total that is not what its rows add up to. Amounts in nano-dollars. */
+export interface Difference {
+  /** `entity`: the row of a key, team and so on. `bucket`: a quarter of an hour. `day`: a daily table. */
+  readonly total: 'entity' | 'bucket' | 'day';
+  /** The table and the row. */
+  readonly place: string;
+  readonly stored: bigint;
+  readonly recomputed: bigint;
+}
+
+/**
+ * Recomputes every total from what it was summed from, and returns those that differ.
+ *
+ * Rows of the log are compared with days and buckets from the oldest whole day that is still kept; buckets, which are
+ * never removed, with the entities' totals.
+ */
+export async function verify(session: Session): Promise<readonly Difference[]> {
+  return session.queries.transaction().execute(async (queries) => {
+    const inside = { ...session, queries };
+    if (session.kind === 'postgres')
+      await sql`set transaction isolation level repeatable read, read only`.execute(queries);
+    return [
+      ...(await entityDifferences(inside)),
+      ...(await dayDifferences(inside)),
+      ...(await bucketDifferences(inside)),
+    ];
+  });
+}
+
+/** `spend_nano` = `spend_offset_nano` + the sum of the account's buckets. */
+async function entityDifferences(session: Session): Promise<readonly Difference[]> {
+  const found: Difference[] = [];
+  for (const [type, shown] of Object.entries(ACCOUNTS)) {
+    if (shown === null) continue;
+    const id = shown.columns.length === 1 ? sql.ref(`e.${shown.columns[0]}`) : pairId(session, shown.columns);
+    const query = sql<Compared>`
+      select ${id} as place, e.spend_nano as stored_nano,
+        e.spend_offset_nano + cast(coalesce(b.spend, 0) as bigint) as recomputed_nano
+      from ${nameOf(session, shown.table)} as e left join
+        (select account_id, sum(spend_nano) as spend from ${nameOf(session, spendBucketTable)}
+         where account_type = ${type} group by account_id) as b on b.account_id = ${id}
+      where e.spend_nano <> e.spend_offset_nano + cast(coalesce(b.spend, 0) as bigint)`;
+    found.push(...(await differences(session, query, 'entity', shown.table.name)));
+  }
+  return found;
+}
+
+/** `["a","b"]`, as `accountId` writes it. */
+function pairId({ kind }: Session, columns: readonly string[]): RawBuilder<unknown> {
+  const quoted = columns.map((column) =>
+    kind === 'postgres' ? sql`to_json(${sql.ref(`e.${column}`)})::text` : sql`json_quote(${sql.ref(`e.${column}`)})`,
+  );
+  return sql`'[' || ${sql.join(quoted, sql` || ',' || `)} || ']'`;
+}
+
+/** For each kind of entity that a row of the log names: the column, its daily table, and its kind of account. */
+const NAMED = [
+  { column: 'user', days: dailyTables.user, account: 'user' },
+  { column: 'team_id', days: dailyTables.team, account: 'team' },
+  { column: 'organization_id', days: dailyTables.organization, account: 'organization' },
+  { column: 'end_user', days: dailyTables.customer, account: 'customer' },
+  { column: 'key_id', days: null, account: 'key' },
+] as const;
+
+async function dayDifferences(session: Session): Promise<readonly Difference[]> {
+  const day =
+    session.kind === 'postgres'
+      ? sql`to_char("startTime" at time zone 'UTC', 'YYYY-MM-DD')`
+      : sql`substr("startTime", 1, 10)`;
+  const found: Difference[] = [];
+  for (const { column, days } of NAMED) {
+    if (days === null) continue;
+    const logs = sql`select ${day} as at, coalesce(${sql.ref(column)}, '') as id, coalesce(spend_nano, 0) as spend_nano
+      from ${nameOf(session, spendLogTable)}`;
+    // Only the users' days have the requests of nobody.
+    const stored = sql`select date as at, ${sql.ref(days.primaryKey[0] ?? '')} as id, spend_nano from ${nameOf(session, days)}`;
+    const query = compared(logs, stored, column === 'user' ? sql`1 = 1` : sql`id <> ''`);
+    found.push(...(await differences(session, query, 'day', days.name)));
+  }
+  return found;
+}
+
+async function bucketDifferences(session: Session): Promise<readonly Difference[]> {
+  const quarter = (column: string) =>
+    session.kind === 'postgres'
+      ? sql`cast(floor(extract(epoch from ${sql.ref(column)}) / 900) * 900 as bigint)`
+      : sql`unixepoch(${sql.ref(column)}) / 900 * 900`;
+  const found: Difference[] = [];
+  for (const { column, account } of [{ column: null, account: 'all' }, ...NAMED]) {
+    const id = column === null ? sql`'[]'` : sql`coalesce(${sql.ref(column)}, '')`;
+    const logs = sql`select ${quarter('startTime')} as at, ${id} as id, coalesce(spend_nano, 0) as spend_nano
+      from ${nameOf(session, spendLogTable)}`;
+    const stored = sql`select ${quarter('bucket_start')} as at, account_id as id, spend_nano
+      from ${nameOf(session, spendBucketTable)} where account_type = ${account}`;
+    const query = compared(logs, stored, sql`id <> ''`);
+    found.push(...(await differences(session, query, 'bucket', `${spendBucketTable.name} ${account}`)));
+  }
+  return found;
+}
+
+/** Sums of two sets of (`at`, `id`, `spend_nano`) that are not alike, later than the oldest `at` that the log still has. */
+function compared(logs: RawBuilder<unknown>, stored: RawBuilder<unknown>, isMeant: RawBuilder<unknown>) {
+  const sums = sql`at, id, cast(sum(spend_nano) as bigint) as spend`;
+  return sql<Compared>`
+    with logs as (${logs}),
+      recomputed as (select ${sums} from logs where ${isMeant} group by at, id),
+      stored as (select ${sums} from (${stored}) as kept group by at, id)
+    select cast(coalesce(recomputed.at, stored.at) as text) || ' ' || coalesce(recomputed.id, stored.id) as place,
+      coalesce(stored.spend, 0) as stored_nano, coalesce(recomputed.spend, 0) as recomputed_nano
+    from recomputed full join stored on recomputed.at = stored.at and recomputed.id = stored.id
+    where coalesce(recomputed.spend, 0) <> coalesce(stored.spend, 0)
+      and coalesce(recomputed.at, stored.at) > (select min(at) from logs)`;
+}
+
+interface Compared {
+  readonly place: string;
+  readonly stored_nano: bigint;
+  readonly recomputed_nano: bigint;
+}
+
+async function differences(
+  session: Session,
+  query: RawBuilder<Compared>,
+  total: Difference['total'],
+  table: string,
+): Promise<readonly Difference[]> {
+  const { rows } = await query.execute(session.queries);
+  return rows.map((row) => ({
+    total,
+    place: `${table} ${row.place}`,
+    stored: row.stored_nano,
+    recomputed: row.recomputed_nano,
+  }));
+}

@@ -1,0 +1,88 @@
+import { sql } from 'kysely';
+import type { PostgresAddress } from './address.ts';
+import type { Queries } from './engine.ts';
+import { StoreRefused } from './errors.ts';
+import { createTable, type Ddl, postgresDdl, SQLITE_DDL } from './schema/ddl.ts';
+import { TABLES, versionTable } from './schema/tables.ts';
+
+/** The oldest PostgreSQL that has what we use and is still maintained in 2026. */
+const OLDEST_POSTGRES = 140_000;
+
+/**
+ * What leads from one version of the schema to the next, both dialects alike: `STEPS[0]` makes version 2 of version 1.
+ *
+ * A new database is created from the definitions, which are the latest version; an older one takes the steps. Steps are
+ * only ever appended. Version 1 is the first release with a database.
+ */
+const STEPS: readonly ((ddl: Ddl) => readonly string[])[] = [];
+
+/** The version that this program knows. */
+export const SCHEMA_VERSION = STEPS.length + 1;
+
+/**
+ * Creates or updates the tables on PostgreSQL: one transaction, behind a lock, so that of several instances that start
+ * at once one does it and the others find it done.
+ *
+ * @throws StoreRefused when the tables are newer than this program, or when something foreign has one of their names
+ */
+export async function migratePostgres(queries: Queries, { schema, place }: PostgresAddress): Promise<void> {
+  const ddl = postgresDdl(schema);
+  await queries.transaction().execute(async (transaction) => {
+    await checkServer(transaction, place);
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`tollgate ${schema}`}, 0))`.execute(transaction);
+    const found = await sql`select 1 from pg_namespace where nspname = ${schema}`.execute(transaction);
+    if (found.rows.length === 0) await run(transaction, [`CREATE SCHEMA ${ddl.quote(schema)}`]);
+    const tables = await sql<{ name: string }>`
+      select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = ${schema}`.execute(
+      transaction,
+    );
+    await migrate(transaction, ddl, new Set(tables.rows.map(({ name }) => name)), `${place}, schema ${schema}`);
+  });
+}
+
+async function checkServer(queries: Queries, place: string): Promise<void> {
+  const { rows } = await sql<{ version: string }>`select current_setting('server_version_num') as version`.execute(
+    queries,
+  );
+  if (Number(rows[0]?.version) < OLDEST_POSTGRES)
+    throw new StoreRefused(`PostgreSQL at ${place} is older than version 14: use 14 or newer.`);
+}
+
+/** The same on the embedded database, which one process has to itself. */
+export async function migrateSqlite(queries: Queries, folder: string): Promise<void> {
+  await queries.transaction().execute(async (transaction) => {
+    const tables = await sql<{ name: string }>`select name from sqlite_master`.execute(transaction);
+    await migrate(transaction, SQLITE_DDL, new Set(tables.rows.map(({ name }) => name)), folder);
+  });
+}
+
+async function migrate(queries: Queries, ddl: Ddl, existing: ReadonlySet<string>, place: string): Promise<void> {
+  if (!existing.has(versionTable.name)) await createAll(queries, ddl, existing, place);
+  else await stepUp(queries, ddl, place);
+}
+
+async function createAll(queries: Queries, ddl: Ddl, existing: ReadonlySet<string>, place: string): Promise<void> {
+  const foreign = TABLES.filter(({ name }) => existing.has(name)).map(({ name }) => name);
+  if (foreign.length > 0)
+    throw new StoreRefused(
+      `${place} has tables with our names that Tollgate did not make: ${foreign.join(', ')}. Nothing was changed. Add ?schema=tollgate to DATABASE_URL, or use another database.`,
+    );
+  for (const table of TABLES) await run(queries, createTable(ddl, table));
+  await run(queries, [`INSERT INTO ${ddl.qualify(versionTable.name)} (version) VALUES (${SCHEMA_VERSION})`]);
+}
+
+async function stepUp(queries: Queries, ddl: Ddl, place: string): Promise<void> {
+  const table = ddl.qualify(versionTable.name);
+  const { rows } = await sql<{ version: number }>`select version from ${sql.raw(table)}`.execute(queries);
+  const version = rows[0]?.version ?? 0;
+  if (version > SCHEMA_VERSION)
+    throw new StoreRefused(
+      `the tables at ${place} have schema version ${version}, this Tollgate knows ${SCHEMA_VERSION}: a newer one has used them. Start that version, or restore a backup from before the upgrade.`,
+    );
+  for (const step of STEPS.slice(version - 1)) await run(queries, step(ddl));
+  if (version < SCHEMA_VERSION) await run(queries, [`UPDATE ${table} SET version = ${SCHEMA_VERSION}`]);
+}
+
+async function run(queries: Queries, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await sql.raw(statement).execute(queries);
+}

@@ -1,0 +1,142 @@
+import type { JsonObject } from '../../core/json.ts';
+import {
+  boolean,
+  counter,
+  dollars,
+  integer,
+  json,
+  members,
+  nano,
+  optional,
+  stamp,
+  sum,
+  text,
+  time,
+  withDefault,
+  words,
+} from './column.ts';
+import { type RowOf, table } from './table.ts';
+
+/** The ledger's tables: one row a request, daily sums under LiteLLM's names, and the sums that budgets are read from. */
+
+/** `unknown`: tokens were used whose price nobody knows. `none`: nothing was used. */
+export type CostStatus = 'known' | 'unknown' | 'none';
+
+/**
+ * One row a request. `spend` is null while the cost is unknown, never nought.
+ *
+ * The idempotency key is `request_id`; the start stands beside it in the primary key because PostgreSQL wants the
+ * column of partitioning there, and is the same whenever an entry is written again.
+ */
+export const spendLogTable = table(
+  'litellm_spendlogs',
+  {
+    request_id: text(),
+    call_id: text(),
+    call_type: text(),
+    api_key: withDefault(text(), `''`),
+    key_id: optional(text()),
+    key_alias: optional(text()),
+    spend_nano: optional(nano()),
+    spend: dollars('spend_nano'),
+    assumed_nano: sum(),
+    cost_status: text<CostStatus>(),
+    total_tokens: counter(),
+    prompt_tokens: counter(),
+    completion_tokens: counter(),
+    cache_read_input_tokens: counter(),
+    cache_creation_input_tokens: counter(),
+    cache_creation_hour_tokens: counter(),
+    reasoning_tokens: counter(),
+    audio_input_tokens: counter(),
+    audio_output_tokens: counter(),
+    startTime: time(),
+    endTime: time(),
+    completionStartTime: optional(time()),
+    model: withDefault(text(), `''`),
+    requested_model: withDefault(text(), `''`),
+    model_id: optional(text()),
+    model_group: optional(text()),
+    custom_llm_provider: optional(text()),
+    user: optional(text()),
+    team_id: optional(text()),
+    organization_id: optional(text()),
+    end_user: optional(text()),
+    metadata: members(),
+    request_tags: words(),
+    status: text<'success' | 'failure'>(),
+    request_end: text(),
+    http_status: integer(),
+    is_streaming: boolean(),
+    duration_ms: integer(),
+    overhead_us: integer(),
+    attempts: withDefault(json<readonly JsonObject[]>(), `'[]'`),
+  },
+  {
+    primaryKey: ['request_id', 'startTime'],
+    partitionedBy: 'startTime',
+    indexes: [
+      ['startTime', 'request_id'],
+      ['api_key', 'startTime'],
+      ['user', 'startTime'],
+      ['team_id', 'startTime'],
+      ['end_user', 'startTime'],
+      ['call_id'],
+    ],
+  },
+);
+
+/** Sums of one entity for a day (UTC), a key, a model, a provider and an endpoint; absent parts are `''`. */
+function dailyTable<const Name extends string, const Entity extends string>(name: Name, entity: Entity) {
+  const key = ['date', 'api_key', 'model', 'model_group', 'custom_llm_provider', 'endpoint'] as const;
+  const columns = {
+    date: text(),
+    api_key: text(),
+    model: text(),
+    model_group: text(),
+    custom_llm_provider: text(),
+    endpoint: text(),
+    prompt_tokens: counter(),
+    completion_tokens: counter(),
+    cache_read_input_tokens: counter(),
+    cache_creation_input_tokens: counter(),
+    spend_nano: sum(),
+    spend: dollars('spend_nano'),
+    api_requests: counter(),
+    successful_requests: counter(),
+    failed_requests: counter(),
+    unpriced_requests: counter(),
+  };
+  type Columns = typeof columns & { [K in Entity]: ReturnType<typeof text> };
+  // A computed name widens to string; the type says which one it is.
+  const all = { [entity]: text(), ...columns } as unknown as Columns;
+  return table(name, all, { primaryKey: [entity, ...key], indexes: [['date'], ['api_key', 'date']] });
+}
+
+export const dailyTables = {
+  user: dailyTable('litellm_dailyuserspend', 'user_id'),
+  team: dailyTable('litellm_dailyteamspend', 'team_id'),
+  organization: dailyTable('litellm_dailyorganizationspend', 'organization_id'),
+  customer: dailyTable('litellm_dailyenduserspend', 'end_user_id'),
+  tag: dailyTable('litellm_dailytagspend', 'tag'),
+};
+
+/**
+ * What one account spent in one quarter of an hour: the sums that budgets of any period and time zone are read from.
+ *
+ * Never reset. An account's sum over all rows, plus the offset in the entity's own row, is the entity's `spend`.
+ */
+export const spendBucketTable = table(
+  'litellm_spendbuckets',
+  { account_type: text(), account_id: text(), bucket_start: time(), spend_nano: sum(), assumed_nano: sum() },
+  { primaryKey: ['account_type', 'account_id', 'bucket_start'] },
+);
+
+/** Ledger entries that the database refused, kept whole for a person to look at. */
+export const deadLetterTable = table(
+  'litellm_deadletters',
+  { request_id: text(), entry: text(), reason: text(), created_at: stamp() },
+  { primaryKey: ['request_id'] },
+);
+
+export type SpendLogRow = RowOf<typeof spendLogTable>;

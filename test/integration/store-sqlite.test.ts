@@ -1,0 +1,93 @@
+import { Database } from 'bun:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { epochMillis } from '../../src/core/units.ts';
+import { StoreRefused } from '../../src/store/errors.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { systemClock } from '../../src/transport/system-clock.ts';
+import { costs, ledgerEntry, OPERATOR, payer } from '../support/store.ts';
+
+describe('the embedded database', () => {
+  let dataDir: string;
+  const open = (): Promise<Store> => openStore({ clock: systemClock, postgres: null, dataDir });
+  const run = (script: string) =>
+    Bun.spawn([process.execPath, join(import.meta.dir, '../support', script), '', dataDir], { stdout: 'pipe' });
+
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
+  });
+
+  afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+  test('belongs to one process: a second one is told which, and what to do', async () => {
+    const store = await open();
+    const second = await new Response(run('open-store.ts').stdout).text();
+    expect(second).toMatch(/in use by another Tollgate \(process \d+\)[\s\S]*--data-dir[\s\S]*DATABASE_URL/);
+    expect(second).toContain(`process ${process.pid}`);
+    await expect(open()).rejects.toBeInstanceOf(StoreRefused);
+    await store.read.tags.count();
+    await store.close();
+    expect(await new Response(run('open-store.ts').stdout).text()).toBe('opened\n');
+  });
+
+  test('keeps what was committed when its process is killed, and opens again at once', async () => {
+    const child = run('write-until-killed.ts');
+    let last = '';
+    for await (const bytes of child.stdout) {
+      last = new TextDecoder().decode(bytes).trim().split('\n').at(-1) ?? '';
+      if (Number(last) > 30) child.kill('SIGKILL');
+    }
+    const store = await open();
+    const written = await store.read.spendLogs.count();
+    expect(written).toBeGreaterThanOrEqual(Number(last));
+    expect((await store.balance({ type: 'all', id: [] }, null)).spend as bigint).toBe(BigInt(written));
+    expect(await store.verify()).toEqual([]);
+    await store.close();
+  });
+
+  test('waits for the disk at every commit, and holds only values of the columns’ types', async () => {
+    const store = await open();
+    await store.change(OPERATOR, ({ tags }) => tags.create({ tag_name: 'a', models: ['x'] }));
+    await store.close();
+    const database = new Database(join(dataDir, 'tollgate.db'));
+    expect(database.query('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    expect(database.query('SELECT tag_name, models, spend FROM litellm_tagtable').all()).toEqual([
+      { tag_name: 'a', models: '["x"]', spend: 0 },
+    ]);
+    expect(() => database.run(`UPDATE litellm_tagtable SET spend_nano = 1.5`)).toThrow('cannot store REAL');
+    expect(database.query('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+    database.close();
+  });
+
+  test('shows verify every total that somebody else changed', async () => {
+    const store = await open();
+    const at = (day: number) => epochMillis(Date.UTC(2026, 10, day, 8));
+    const entry = (day: number) => ledgerEntry({ payer: payer({ teamId: 't' }), startedAt: at(day), cost: costs(5) });
+    await store.ledger.write([entry(1), entry(2)]);
+    await store.close();
+    const database = new Database(join(dataDir, 'tollgate.db'));
+    database.run(`UPDATE litellm_dailyteamspend SET spend_nano = 6 WHERE date = '2026-11-02'`);
+    database.run(
+      `UPDATE litellm_spendbuckets SET spend_nano = 4 WHERE account_type = 'all' AND bucket_start > '2026-11-02'`,
+    );
+    database.run(`DELETE FROM litellm_dailyuserspend WHERE date = '2026-11-02'`);
+    database.close();
+    const opened = await open();
+    expect(await opened.verify()).toEqual([
+      { total: 'day', place: 'litellm_dailyuserspend 2026-11-02 ', stored: 0n, recomputed: 5n },
+      { total: 'day', place: 'litellm_dailyteamspend 2026-11-02 t', stored: 6n, recomputed: 5n },
+      { total: 'bucket', place: `litellm_spendbuckets all ${at(2) / 1000} []`, stored: 4n, recomputed: 5n },
+    ]);
+    await opened.close();
+  });
+
+  test('of a newer version is refused', async () => {
+    await (await open()).close();
+    const database = new Database(join(dataDir, 'tollgate.db'));
+    database.run('UPDATE litellm_schemaversion SET version = 99');
+    database.close();
+    await expect(open()).rejects.toThrow(/version 99, this Tollgate knows 1/);
+  });
+});
