@@ -1,3 +1,4 @@
+import type { Cost } from './cost.ts';
 import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
 import type { EpochMillis, Millis } from './units.ts';
 import type { Usage } from './usage.ts';
@@ -24,6 +25,8 @@ export interface LedgerEntry {
   readonly end: RequestEnd;
   readonly status: number;
   readonly usage: Usage | null;
+  /** Null when nothing was used. */
+  readonly cost: Cost | null;
   readonly startedAt: EpochMillis;
   readonly duration: Millis;
   /** Time that the gateway itself added. */

@@ -13,8 +13,8 @@ export type Millis = Unit<number, 'millis'>;
 /** Milliseconds since 1970-01-01 UTC. Only for records and headers, never for durations. */
 export type EpochMillis = Unit<number, 'epoch-millis'>;
 
-/** A price: 10⁻¹² US dollars for one token. */
-export type PicoUsd = Unit<bigint, 'pico-usd'>;
+/** A price: 10⁻¹² US dollars for one token, request or search; a safe integer. */
+export type PicoUsd = Unit<number, 'pico-usd'>;
 
 /** A sum: 10⁻⁹ US dollars. */
 export type NanoUsd = Unit<bigint, 'nano-usd'>;
@@ -39,3 +39,20 @@ export const plus = (a: Millis, b: Millis): Millis => (a + b) as Millis;
 
 /** `a - b`, which may be negative. */
 export const minus = (a: Millis, b: Millis): Millis => (a - b) as Millis;
+
+/** Names a whole number of 10⁻¹² US dollars. */
+export const picoUsd = (value: number): PicoUsd => value as PicoUsd;
+
+/** Names a whole number of 10⁻⁹ US dollars. */
+export const nanoUsd = (value: bigint): NanoUsd => value as NanoUsd;
+
+/** A price as configuration files and `/model/info` write it: US dollars, the double nearest to the decimal. */
+export const dollars = (price: PicoUsd): number => price / 1e12;
+
+/** A sum in US dollars as plain decimal text, exact to the last digit: `0.000105`, `12`, `0`. */
+export function dollarText(sum: NanoUsd): string {
+  const sign = sum < 0n ? '-' : '';
+  const digits = String(sum < 0n ? -sum : sum).padStart(10, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '');
+  return `${sign}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
+}

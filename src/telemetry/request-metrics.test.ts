@@ -20,6 +20,7 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     end: 'success',
     status: 200,
     usage: null,
+    cost: null,
     startedAt: epochMillis(0),
     duration: millis(1),
     overhead: millis(1),

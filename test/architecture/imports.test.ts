@@ -10,14 +10,18 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   core: { layers: [], modules: [] },
   wire: { layers: ['core'], modules: [] },
   providers: { layers: ['core', 'wire'], modules: [] },
-  endpoints: { layers: ['core', 'wire', 'providers'], modules: [] },
+  metering: { layers: ['core'], modules: [] },
+  endpoints: { layers: ['core', 'wire', 'providers', 'metering'], modules: [] },
   router: { layers: ['core'], modules: [] },
   transport: { layers: ['core', 'wire'], modules: ['bun', 'node:zlib', 'node:net', 'node:tls'] },
   gateway: {
-    layers: ['core', 'wire', 'providers', 'endpoints', 'router', 'transport', 'telemetry'],
+    layers: ['core', 'wire', 'providers', 'endpoints', 'router', 'metering', 'transport', 'telemetry'],
     modules: ['node:crypto', 'node:util', 'node:zlib'],
   },
-  config: { layers: ['core', 'providers'], modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'] },
+  config: {
+    layers: ['core', 'providers', 'metering'],
+    modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'],
+  },
   telemetry: { layers: ['core'], modules: [] },
   tokens: {
     layers: ['core', 'endpoints'],
@@ -43,7 +47,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
 };
 
 /** Layers that must be told the time, the chances and the ids. */
-const PURE = ['core', 'wire', 'providers', 'endpoints', 'router'];
+const PURE = ['core', 'wire', 'providers', 'endpoints', 'router', 'metering'];
 const IMPURE_WORDS = [
   /\bDate\.now\(/,
   /\bnew Date\(\)/,

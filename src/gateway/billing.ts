@@ -1,0 +1,56 @@
+import type { Bill } from '../core/cost.ts';
+import type { HeaderPair } from '../core/http.ts';
+import type { Price } from '../core/price.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { dollarText, type EpochMillis } from '../core/units.ts';
+import type { Usage } from '../core/usage.ts';
+import { billFor } from '../metering/bill.ts';
+import { knownModel } from '../metering/catalogue.ts';
+import type { AttemptDecision } from './story.ts';
+
+/** What one answer is billed for. */
+export interface Answered {
+  readonly decision: AttemptDecision;
+  readonly usage: Usage | null;
+  readonly at: EpochMillis;
+}
+
+/** The bill for an answer, from the deployment that gave it; only the answering attempt is billed (LiteLLM). */
+export function billOf({ decision, usage, at }: Answered, { billing }: Snapshot): Bill {
+  const { deployment, model } = decision;
+  const price = deployment.price ?? (deployment.isWildcard ? wildcardPrice(deployment.provider, model) : null);
+  return billFor({ provider: deployment.provider, price, usage, at }, billing);
+}
+
+const wildcardPrices = new Map<string, Price | null>();
+/** Clients choose the models of wildcards: this many are remembered. */
+const MOST_MODELS = 500;
+
+/** The price of a model that only the request names, looked up once. */
+function wildcardPrice(provider: string, model: string): Price | null {
+  const key = `${provider}/${model}`;
+  const seen = wildcardPrices.get(key);
+  if (seen !== undefined) return seen;
+  const { price } = knownModel(provider, model);
+  if (wildcardPrices.size >= MOST_MODELS) wildcardPrices.clear();
+  wildcardPrices.set(key, price);
+  return price;
+}
+
+const HUNDRED_PERCENT = 1e9;
+
+/** Adds what the answer cost, in US dollars, and how discount and margin changed it (litellm.md §2.10); not when unknown. */
+export function addCost(headers: HeaderPair[], bill: Bill | null): void {
+  if (bill === null || bill.cost.kind === 'unknown') return;
+  headers.push(['x-litellm-response-cost', dollarText(bill.cost.total)]);
+  const { adjustment } = bill;
+  if (adjustment === null) return;
+  const { original, discount, margin } = adjustment;
+  headers.push(['x-litellm-response-cost-original', dollarText(original)]);
+  if (discount !== null) headers.push(['x-litellm-response-cost-discount-amount', dollarText(discount)]);
+  if (margin === null) return;
+  headers.push(
+    ['x-litellm-response-cost-margin-amount', dollarText(margin.amount)],
+    ['x-litellm-response-cost-margin-percent', String(Number(margin.share) / HUNDRED_PERCENT)],
+  );
+}
