@@ -13,9 +13,9 @@ export const costBased: Strategy = {
   pick: (candidates, { random }) => lowest(candidates, price, random),
 };
 
-/** Of short prompts, at the price that holds when no other does: comparing needs no more. */
+/** Of short prompts, at the latest price of which the hour does not matter: comparing needs no more. */
 function price({ price }: Deployment): number {
-  const rates = price?.sheets[0].standard.base;
+  const rates = price?.sheets.findLast(({ when }) => when?.kind !== 'daily')?.standard.base;
   return dollarsOr(rates?.input ?? null) + dollarsOr(rates?.output ?? null);
 }
 

@@ -12,6 +12,9 @@ export type ReasoningCount = 'inside' | 'outside';
  * `prompt_tokens_details` (OpenAI), `prompt_cache_hit_tokens` (DeepSeek), `cached_tokens` (Moonshot) or Anthropic's
  * names (LiteLLM). Parts may be larger than their whole; hosts do send 416 cached of 249 prompt tokens.
  *
+ * What a total has beyond its parts is reasoning: Gemini's endpoint leaves it out of `completion_tokens` and has no
+ * other place for it (recording gemini/openai-compat-tools-without-id, where 35 + 12 are 109).
+ *
  * @param tier `service_tier` of the answer, which OpenAI puts beside its usage and Mistral inside
  * @returns null when the object counts nothing; values that are no counts are 0
  * @see specs/openai.md §2; research/provider-quirks.md, "Usage"; xAI: recording xai/chat-tool-stream, where
@@ -30,10 +33,13 @@ export function usageOf(
   const outputDetails = objectMember(usage, 'completion_tokens_details') ?? {};
   const reasoning = count(outputDetails, 'reasoning_tokens') ?? count(usage, 'reasoning_tokens') ?? 0;
   const citation = count(usage, 'citation_tokens') ?? 0;
-  const output = Math.max(0, completion ?? 0);
+  const stated = Math.max(0, completion ?? 0);
+  const input = Math.max(0, prompt ?? (total ?? 0) - stated);
+  const output = stated + citation + (reasoningCount === 'outside' ? reasoning : 0);
+  const hidden = completion === null || total === null ? 0 : Math.max(0, total - input - output);
   return {
-    input: Math.max(0, prompt ?? (total ?? 0) - output),
-    output: output + citation + (reasoningCount === 'outside' ? reasoning : 0),
+    input,
+    output: output + hidden,
     cacheRead:
       count(promptDetails, 'cached_tokens') ??
       count(usage, 'prompt_cache_hit_tokens') ??
@@ -46,7 +52,7 @@ export function usageOf(
       count(usage, 'cache_creation_input_tokens') ??
       0,
     cacheWriteHour: 0,
-    reasoning,
+    reasoning: reasoning + hidden,
     audioInput: count(promptDetails, 'audio_tokens') ?? 0,
     audioOutput: count(outputDetails, 'audio_tokens') ?? 0,
     imageInput: count(promptDetails, 'image_tokens') ?? 0,
