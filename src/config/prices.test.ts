@@ -184,7 +184,7 @@ describe('the price of a deployment', () => {
 
   test('is no member of the request', () => {
     const { upstream } = deployment(
-      'model: openai/my, input_cost_per_token_above_512k_tokens_priority: 1, citation_cost_per_token: 1',
+      'model: openai/my, input_cost_per_token_above_272k_tokens_priority: 1, citation_cost_per_token: 1',
     );
     expect(upstream.extraBody).toEqual({});
   });

@@ -1,7 +1,7 @@
 import type { PicoUsd } from '../core/units.ts';
 import { type KnownModel, knownModel } from '../metering/catalogue.ts';
 import { priceOf } from '../metering/decimal.ts';
-import { ALL_PRICE_KEYS, type DerivedKey } from '../metering/price-keys.ts';
+import { type DerivedKey, meaningOf } from '../metering/price-keys.ts';
 import { overriddenPrice, type SomePrice, type SomeRates, type SomeSchedule } from '../metering/schedule.ts';
 
 /** What an entry of `model_list` says that bears on its price. */
@@ -45,9 +45,9 @@ function baseNames(provider: string, base: string): readonly (readonly [provider
 
 /** The prices that an entry sets. */
 function configured(entry: PricedEntry): SomePrice {
-  const said = ALL_PRICE_KEYS.flatMap((key) => {
-    const value = entry.params[key.key] ?? entry.info[key.key];
-    return typeof value === 'number' ? [{ ...key, rate: priceOf(value) }] : [];
+  const said = Object.entries({ ...entry.info, ...entry.params }).flatMap(([key, value]) => {
+    const meaning = typeof value === 'number' ? meaningOf(key) : null;
+    return meaning === null ? [] : [{ ...meaning, rate: priceOf(value as number) }];
   });
   const standard = scheduleOf(said, 'standard');
   return {

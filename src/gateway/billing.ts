@@ -1,6 +1,5 @@
 import type { Bill } from '../core/cost.ts';
 import type { HeaderPair } from '../core/http.ts';
-import type { Price } from '../core/price.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { dollarText, type EpochMillis } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
@@ -18,23 +17,9 @@ export interface Answered {
 /** The bill for an answer, from the deployment that gave it; only the answering attempt is billed (LiteLLM). */
 export function billOf({ decision, usage, at }: Answered, { billing }: Snapshot): Bill {
   const { deployment, model } = decision;
-  const price = deployment.price ?? (deployment.isWildcard ? wildcardPrice(deployment.provider, model) : null);
+  // Which of a pattern's models is asked for only the request knows.
+  const price = deployment.price ?? (deployment.isWildcard ? knownModel(deployment.provider, model).price : null);
   return billFor({ provider: deployment.provider, price, usage, at }, billing);
-}
-
-const wildcardPrices = new Map<string, Price | null>();
-/** Clients choose the models of wildcards: this many are remembered. */
-const MOST_MODELS = 500;
-
-/** The price of a model that only the request names, looked up once. */
-function wildcardPrice(provider: string, model: string): Price | null {
-  const key = `${provider}/${model}`;
-  const seen = wildcardPrices.get(key);
-  if (seen !== undefined) return seen;
-  const { price } = knownModel(provider, model);
-  if (wildcardPrices.size >= MOST_MODELS) wildcardPrices.clear();
-  wildcardPrices.set(key, price);
-  return price;
 }
 
 const HUNDRED_PERCENT = 1e9;

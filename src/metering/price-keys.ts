@@ -19,7 +19,10 @@ export const PRICE_KEYS = {
 } as const satisfies Readonly<Record<string, keyof Rates>>;
 
 /** Prompt lengths, in thousands of tokens, beyond which some model of LiteLLM's price map costs more. */
-const LENGTHS = [128, 200, 256, 272, 512] as const;
+const LENGTHS = [128, 200, 256, 272] as const;
+
+/** Of these, those that the priority tier has prices of its own for. */
+const PRIORITY_LENGTHS = [200, 272] as const;
 
 /** Keys that a longer prompt may change. */
 const BY_LENGTH = [
@@ -56,7 +59,7 @@ const byService: readonly DerivedKey[] = (['flex', 'priority', 'batch'] as const
   BY_SERVICE.map((key) => ({ key: `${key}${SERVICES[service]}`, kind: PRICE_KEYS[key], service, above: null })),
 );
 
-const byBoth: readonly DerivedKey[] = LENGTHS.flatMap((thousands) =>
+const byBoth: readonly DerivedKey[] = PRIORITY_LENGTHS.flatMap((thousands) =>
   BY_SERVICE.map((key) => ({
     key: `${key}_above_${thousands}k_tokens_priority`,
     kind: PRICE_KEYS[key],
@@ -75,20 +78,23 @@ const plain: readonly DerivedKey[] = Object.entries(PRICE_KEYS).map(([key, kind]
 type Length = (typeof LENGTHS)[number];
 export type LongPromptKey = `${(typeof BY_LENGTH)[number]}_above_${Length}k_tokens`;
 export type ServiceKey =
-  `${(typeof BY_SERVICE)[number]}${'_flex' | '_priority' | '_batches' | `_above_${Length}k_tokens_priority`}`;
+  `${(typeof BY_SERVICE)[number]}${'_flex' | '_priority' | '_batches' | `_above_${(typeof PRIORITY_LENGTHS)[number]}k_tokens_priority`}`;
 
 // Put together above as their types say.
 export const LONG_PROMPT_KEYS = byLength.map(({ key }) => key) as readonly LongPromptKey[];
 export const SERVICE_KEYS = [...byService, ...byBoth].map(({ key }) => key) as readonly ServiceKey[];
 
-/** Every price key that stands for one number. */
-export const ALL_PRICE_KEYS: readonly DerivedKey[] = [...plain, ...byLength, ...byService, ...byBoth];
+const ALL: readonly DerivedKey[] = [...plain, ...byLength, ...byService, ...byBoth];
+const MEANINGS: ReadonlyMap<string, DerivedKey> = new Map(ALL.map((each) => [each.key, each]));
+
+/** What a key is the price of, when it stands for one number; null for any other key. */
+export const meaningOf = (key: string): DerivedKey | null => MEANINGS.get(key) ?? null;
 
 /** A deployment's prices as `/model/info` shows them: LiteLLM's names, US dollars, as they are without a change of time. */
 export function shownPrices(price: Price, at: EpochMillis): Readonly<Record<string, number>> {
   const sheet = sheetAt(price, at);
   const shown: Record<string, number> = {};
-  for (const { key, kind, service, above } of ALL_PRICE_KEYS) {
+  for (const { key, kind, service, above } of ALL) {
     const rate = ratesAt(sheet[service], above)?.[kind] ?? null;
     if (rate !== null) shown[key] = dollars(rate);
   }

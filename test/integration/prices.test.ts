@@ -17,7 +17,7 @@ beforeAll(async () => {
   - {model_name: unpriced, litellm_params: {model: openai/my-model, ${openai}}, model_info: {id: unpriced-id}}
   - {model_name: claude, litellm_params: {model: anthropic/claude-haiku-4-5, api_key: os.environ/UPSTREAM_KEY, api_base: "${simulator.url}"}, model_info: {id: claude-id}}
   - {model_name: broken, litellm_params: {model: openai/gpt-4o, ${openai}, input_cost_per_token: 1}, model_info: {id: broken-id}}
-  - {model_name: "openai/*", litellm_params: {model: "openai/*", ${openai}}, model_info: {id: any-id}}
+  - {model_name: "openai/*", litellm_params: {model: "openai/*", ${openai}}, model_info: {id: pattern-id}}
 litellm_settings:
   cost_discount_config: {anthropic: 0.05}
   cost_margin_config: {anthropic: {percentage: 0.1, fixed_amount: 0.0001}}

@@ -7,25 +7,27 @@ import { knownModel, SOURCES } from '../../src/metering/catalogue.ts';
 import { costOf } from '../../src/metering/cost.ts';
 import { tableText } from './price-table.ts';
 
-const FILE = new URL('../../src/metering/price-table.json', import.meta.url);
-
-interface Table {
-  readonly providers: Readonly<Record<string, { readonly models: readonly [readonly unknown[], ...unknown[]][] }>>;
-}
+const FILE = new URL('../../src/metering/price-table.txt', import.meta.url);
 
 const TEXT = readFileSync(FILE, 'utf8');
-const TABLE = JSON.parse(TEXT) as Table;
 
 test('the committed table is the one that the source makes (bun test/prices/write-price-table.ts writes it)', () => {
   expect(TEXT === tableText()).toBe(true);
 });
 
-/** Provider and name of every model whose whole name the table has. */
+/** Patterns of each provider of the table. */
+const PATTERNS = new Map(
+  TEXT.split('\n@').map((section) => {
+    const [head = '', ...rows] = section.trimEnd().split('\n');
+    const patterns = rows.flatMap((row) => (JSON.parse(row) as [unknown[], ...unknown[]])[0]);
+    return [head.split(' ')[0] ?? '', patterns] as const;
+  }),
+);
+
+/** Provider and name of every model whose name, or its beginning, the table has. */
 const MODELS = Object.entries(SOURCES).flatMap(([provider, { id }]) =>
-  (TABLE.providers[id]?.models ?? []).flatMap(([patterns]) =>
-    patterns.flatMap((pattern) =>
-      typeof pattern === 'string' && /^[=^]/.test(pattern) ? [{ provider, id, model: pattern.slice(1) }] : [],
-    ),
+  (PATTERNS.get(id) ?? []).flatMap((pattern) =>
+    typeof pattern === 'string' && /^[=^]/.test(pattern) ? [{ provider, id, model: pattern.slice(1) }] : [],
   ),
 );
 

@@ -33,18 +33,20 @@ function sourceIds(): readonly string[] {
   return [...ids].sort();
 }
 
-/** The text of `src/metering/price-table.json`: one line for each model, in the order in which the source looks for them. */
+/**
+ * The text of `src/metering/price-table.txt`: for each provider a line `@name others…`, then a line of JSON for each
+ * model, in the order in which the source looks for them.
+ */
 export function tableText(): string {
   const providers = sourceIds().map((id) => {
     const provider = findProvider({ providerId: id });
     if (provider?.id !== id) throw new Error(`the source has no provider ${id}`);
     const rows = provider.models.map(modelRow).filter((row) => row !== null);
-    const models = rows.map((row) => JSON.stringify(row));
-    const elsewhere = JSON.stringify(provider.fallback_model_providers ?? []);
-    return `${JSON.stringify(id)}:{"elsewhere":${elsewhere},"models":[\n${models.join(',\n')}\n]}`;
+    const head = [`@${id}`, ...(provider.fallback_model_providers ?? [])].join(' ');
+    return [head, ...rows.map((row) => JSON.stringify(row))].join('\n');
   });
-  const source = `@pydantic/genai-prices ${manifest.devDependencies['@pydantic/genai-prices']}`;
-  return `{"source":${JSON.stringify(source)},"providers":{\n${providers.join(',\n')}\n}}\n`;
+  const version = manifest.devDependencies['@pydantic/genai-prices'];
+  return `Prices of @pydantic/genai-prices ${version} (MIT); test/prices/write-price-table.ts writes this file.\n${providers.join('\n')}\n`;
 }
 
 /** `[patterns, context window or null, prices]`, or null for models that are not charged by tokens. */
