@@ -1,8 +1,7 @@
 import type { Price, PriceSheet, PriceTime, Schedule } from '../core/price.ts';
 import { epochMillis, type PicoUsd, picoUsd, seconds } from '../core/units.ts';
 import { priceOf } from './decimal.ts';
-import type { Dollars } from './overlay.ts';
-import { longestAnswer, type Supplement, supplement } from './overlay.ts';
+import { type Dollars, longestAnswer, type Supplement, supplement } from './overlay.ts';
 import TABLE from './price-table.txt' with { type: 'text' };
 import { layered, NO_SCHEDULE, type SomeRates, type SomeSchedule } from './schedule.ts';
 
@@ -95,6 +94,8 @@ const UNKNOWN_MODEL: KnownModel = { price: null, maxInputTokens: null, maxOutput
 const known = new Map<string, KnownModel>();
 /** Clients choose the models of wildcards: this many are remembered. */
 const MOST_MODELS = 500;
+/** No model has a longer name; what a client makes up is not to be remembered. */
+const LONGEST_NAME = 200;
 
 /**
  * What is known of a model: price, context window and longest answer.
@@ -106,6 +107,7 @@ const MOST_MODELS = 500;
  * @see the npm package @pydantic/genai-prices, whose table this is, and `overlay.ts`
  */
 export function knownModel(provider: string, model: string): KnownModel {
+  if (model.length > LONGEST_NAME) return UNKNOWN_MODEL;
   const key = `${provider}/${model}`;
   const before = known.get(key);
   if (before !== undefined) return before;

@@ -103,5 +103,6 @@ export function shownPrices(price: Price, at: EpochMillis): Readonly<Record<stri
 
 function ratesAt(schedule: Schedule | null, above: number | null): Rates | null {
   if (schedule === null || above === null) return schedule?.base ?? null;
-  return schedule.tiers.find((tier) => tier.above === above)?.rates ?? null;
+  // "Up to 271,999" of one source is "above 272k" of the other.
+  return schedule.tiers.find((tier) => tier.above === above || tier.above === above - 1)?.rates ?? null;
 }

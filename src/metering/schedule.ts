@@ -14,8 +14,8 @@ export const NO_SCHEDULE: SomeSchedule = { base: {}, tiers: [] };
 /**
  * A schedule with what one source says over what another says, kind by kind and tier by tier.
  *
- * A tier that only one of them has keeps what it says of other kinds, so that a configured price for long prompts does
- * not undo the known one for short ones.
+ * What a tier does not say is as in the tier below it. So a configured price for long prompts changes nothing for short
+ * ones, and the known price of cached input in long prompts stays in force beside it.
  */
 export function layered(under: Schedule | null, over: SomeSchedule): Schedule {
   const base: Rates = { ...NO_RATES, ...under?.base, ...over.base };
@@ -30,15 +30,16 @@ export function layered(under: Schedule | null, over: SomeSchedule): Schedule {
   return { base, tiers: tiers.reverse() };
 }
 
-/** What a tier of a schedule has otherwise than its base. */
+/** What a tier of a schedule has otherwise than the one below it. */
 function changes({ base, tiers }: Schedule, above: number): SomeRates {
-  const tier = tiers.find((each) => each.above === above);
+  const index = tiers.findIndex((each) => each.above === above);
+  const tier = tiers[index];
   if (tier === undefined) return {};
-  const different = Object.entries(tier.rates).filter(([kind, rate]) => rate !== base[kind as keyof Rates]);
-  return Object.fromEntries(different);
+  const lower = tiers[index + 1]?.rates ?? base;
+  return Object.fromEntries(Object.entries(tier.rates).filter(([kind, rate]) => rate !== lower[kind as keyof Rates]));
 }
 
-/** A base price that the operator sets holds for prompts of every length, unless a tier of his says otherwise. */
+/** A base price that the source above sets holds for prompts of every length, unless a tier of its own says otherwise. */
 function withoutSaid(rates: SomeRates, said: SomeRates): SomeRates {
   return Object.fromEntries(Object.entries(rates).filter(([kind]) => !(kind in said)));
 }
