@@ -1,8 +1,7 @@
 import { deploymentId, groupName, providerId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import { type Deployment, NO_UPSTREAM_SETTINGS, NOTHING_SET } from '../core/snapshot.ts';
-import { priceOf } from '../metering/decimal.ts';
-import { flatPrice } from '../metering/schedule.ts';
+import { FREE } from '../metering/schedule.ts';
 
 /**
  * The models `demo` and `demo-backup`, which the simulator in process serves, so that a first request works without any
@@ -13,9 +12,6 @@ type Demo = (typeof DEMOS)[number];
 
 // Not the group's name: a request for a deployment's id goes past the group (litellm.md §2.2).
 const idOf = (name: Demo) => deploymentId(`${name}-simulated`);
-
-/** What the simulator makes up costs nothing. */
-const FREE = flatPrice({ input: priceOf(0), output: priceOf(0) });
 
 /** Adds the simulator's models, unless the file has a usable `demo` of its own. */
 export function withDemo(

@@ -170,6 +170,13 @@ describe('the price of a deployment', () => {
       1e7,
     ],
     [
+      'of a request replaces the known ones for larger searches',
+      'model: perplexity/sonar, input_cost_per_request: 0.001',
+      '',
+      { searchSize: 'high' },
+      1_000_000,
+    ],
+    [
       'may be for a search',
       'model: openai/my, input_cost_per_token: 0, search_context_cost_per_query: {search_context_size_high: 0.05}',
       '',

@@ -44,7 +44,8 @@ export interface Tier {
  * What one token of each kind costs, and one request, and one search.
  *
  * Null: `input` and `output` are not known; any other kind costs what the kind costs that it is a part of
- * (`cacheWriteHour` as `cacheWrite`, that as `input`). `request` has no whole: null is none. `webSearch` is not known.
+ * (`cacheWriteHour` as `cacheWrite`, that as `input`). `request` has no whole: null is none; requests after larger searches cost
+ * what `request` does. `webSearch` is not known.
  */
 export interface Rates {
   readonly input: PicoUsd | null;
@@ -59,6 +60,9 @@ export interface Rates {
   readonly imageOutput: PicoUsd | null;
   readonly citation: PicoUsd | null;
   readonly request: PicoUsd | null;
+  /** The same after a search of this size. */
+  readonly requestMedium: PicoUsd | null;
+  readonly requestHigh: PicoUsd | null;
   readonly webSearch: PicoUsd | null;
 }
 
@@ -76,6 +80,8 @@ export const NO_RATES: Rates = {
   imageOutput: null,
   citation: null,
   request: null,
+  requestMedium: null,
+  requestHigh: null,
   webSearch: null,
 };
 

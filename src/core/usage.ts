@@ -4,6 +4,9 @@
  */
 export type ServiceTier = 'standard' | 'flex' | 'priority' | 'batch';
 
+/** Perplexity's `search_context_size`; `low` is what it does unless asked otherwise. */
+export type SearchSize = 'low' | 'medium' | 'high';
+
 /**
  * Tokens of one answer, by kind, in the words of the OpenTelemetry GenAI conventions.
  *
@@ -26,6 +29,8 @@ export interface Usage {
   readonly citation: number;
   /** Searches that the provider made; a count, not tokens. */
   readonly webSearches: number;
+  /** How much a search looked at, where that decides the price of the request; null when nobody says. */
+  readonly searchSize: SearchSize | null;
   readonly serviceTier: ServiceTier;
 }
 
@@ -43,10 +48,16 @@ export const NO_USAGE: Usage = {
   imageOutput: 0,
   citation: 0,
   webSearches: 0,
+  searchSize: null,
   serviceTier: 'standard',
 };
 
 /** What a provider calls a tier, in our words; whatever is not known to cost otherwise is `standard`. */
 export function serviceTier(word: unknown): ServiceTier {
   return word === 'flex' || word === 'priority' || word === 'batch' ? word : 'standard';
+}
+
+/** The size of a search in a provider's words, or null for any other word. */
+export function searchSize(word: unknown): SearchSize | null {
+  return word === 'low' || word === 'medium' || word === 'high' ? word : null;
 }

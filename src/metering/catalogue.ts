@@ -1,9 +1,9 @@
 import type { Price, PriceSheet, PriceTime, Schedule } from '../core/price.ts';
 import { epochMillis, type PicoUsd, picoUsd, seconds } from '../core/units.ts';
 import { priceOf } from './decimal.ts';
-import { type Dollars, longestAnswer, type Supplement, supplement } from './overlay.ts';
+import { type Dollars, isFree, longestAnswer, type Supplement, supplement } from './overlay.ts';
 import TABLE from './price-table.txt' with { type: 'text' };
-import { layered, NO_SCHEDULE, type SomeRates, type SomeSchedule } from './schedule.ts';
+import { FREE, layered, NO_SCHEDULE, type SomeRates, type SomeSchedule } from './schedule.ts';
 
 /** Where the table has the models of a provider; `prefix` is what its names there have before ours. */
 export interface TableSource {
@@ -121,8 +121,9 @@ function lookedUp(provider: string, name: string): KnownModel {
   const source = Object.hasOwn(SOURCES, provider) ? SOURCES[provider] : undefined;
   if (source === undefined) return UNKNOWN_MODEL;
   const row = rowOf(source, name);
+  const listed = row === null ? null : priceFrom(row, supplement(provider, name));
   return {
-    price: row === null ? null : priceFrom(row, supplement(provider, name)),
+    price: isFree(provider, name) ? FREE : listed,
     maxInputTokens: row?.[1] ?? null,
     maxOutputTokens: longestAnswer(provider, name),
   };
@@ -213,7 +214,7 @@ function rates(dollars: Dollars): SomeRates {
 }
 
 function perOne(kind: string, value: number): PicoUsd {
-  const per = kind === 'request' || kind === 'webSearch' ? 1000 : 1_000_000;
+  const per = kind.startsWith('request') || kind === 'webSearch' ? 1000 : 1_000_000;
   // Before dividing, so that the decimal of the table is what is divided.
   return picoUsd(Math.ceil(priceOf(value) / per));
 }

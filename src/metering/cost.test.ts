@@ -37,7 +37,7 @@ const ANY: fc.Arbitrary<Usage> = fc
     maxLength: 12,
   })
   .map((counts) => {
-    const kinds = Object.keys(NO_USAGE).filter((kind) => kind !== 'serviceTier');
+    const kinds = Object.keys(NO_USAGE).filter((kind) => typeof NO_USAGE[kind as keyof Usage] === 'number');
     return usageOf(Object.fromEntries(kinds.map((kind, index) => [kind, counts[index] ?? 0])));
   });
 
@@ -46,7 +46,7 @@ const PICO = fc.oneof(fc.nat(1_000_000_000), fc.nat(99));
 
 /** Input, output and searches have a price, other kinds may have one. */
 const RATES: fc.Arbitrary<Rates> = fc
-  .record({ known: fc.tuple(PICO, PICO, PICO), others: fc.array(fc.option(PICO), { minLength: 13, maxLength: 13 }) })
+  .record({ known: fc.tuple(PICO, PICO, PICO), others: fc.array(fc.option(PICO), { minLength: 15, maxLength: 15 }) })
   .map(({ known: [input, output, webSearch], others }) => ({
     ...(Object.fromEntries(KINDS.map((kind, index) => [kind, others[index] ?? null])) as unknown as Rates),
     ...{ input: rate(input), output: rate(output), webSearch: rate(webSearch) },
@@ -128,7 +128,9 @@ describe('a cost', () => {
       fc.property(RATES, SOUND, SOUND, (rates, one, other) => {
         const price = flatPrice({ ...rates, request: null });
         const sum = (kind: keyof Usage) => Number(one[kind]) + Number(other[kind]);
-        const kinds = Object.keys(NO_USAGE).filter((kind) => kind !== 'serviceTier') as (keyof Usage)[];
+        const kinds = Object.keys(NO_USAGE).filter(
+          (kind) => typeof NO_USAGE[kind as keyof Usage] === 'number',
+        ) as (keyof Usage)[];
         const both = usageOf(Object.fromEntries(kinds.map((kind) => [kind, sum(kind)])));
         const apart = nano(price, one) + nano(price, other);
         const extra = apart - nano(price, both);

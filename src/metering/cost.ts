@@ -1,6 +1,6 @@
 import type { Price, PriceSheet, PriceTime, Rates, Schedule } from '../core/price.ts';
 import { type EpochMillis, type NanoUsd, nanoUsd } from '../core/units.ts';
-import type { ServiceTier, Usage } from '../core/usage.ts';
+import type { SearchSize, ServiceTier, Usage } from '../core/usage.ts';
 
 const DAY = 86_400_000;
 const PICO_PER_NANO = 1000;
@@ -125,8 +125,19 @@ function chargeOutput(rates: Rates, usage: Usage, charge: Charge): void {
 
 /** The request itself, and what the provider did for it beside answering. */
 function chargeCalls(rates: Rates, usage: Usage, charge: Charge): void {
-  charge(1, rates.request ?? 0);
+  charge(1, requestRate(rates, usage.searchSize) ?? 0);
   charge(whole(usage.webSearches), rates.webSearch ?? 0);
+}
+
+function requestRate(rates: Rates, size: SearchSize | null): number | null {
+  switch (size) {
+    case 'high':
+      return rates.requestHigh ?? rates.request;
+    case 'medium':
+      return rates.requestMedium ?? rates.request;
+    default:
+      return rates.request;
+  }
 }
 
 /** A count that arithmetic is exact with. */

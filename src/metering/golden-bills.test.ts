@@ -531,7 +531,7 @@ describe('others', () => {
       },
       '0.001275',
     ],
-    // sonar: 1 / 1 and 12 $ for 1,000 requests. 8 × 1 + 5 × 1 + 12,000 µ$.
+    // sonar: 1 / 1 and 5 $ for 1,000 requests. 8 × 1 + 5 × 1 + 5,000 µ$.
     [
       'Perplexity: a price for the request',
       {
@@ -539,7 +539,27 @@ describe('others', () => {
         model: 'sonar',
         usage: { prompt_tokens: 8, completion_tokens: 5, total_tokens: 13, search_context_size: 'low' },
       },
-      '0.012013',
+      '0.005013',
+    ],
+    // sonar-pro: 3 / 15 and 14 $ for 1,000 requests that search widely. 8 × 3 + 5 × 15 + 14,000 µ$.
+    [
+      'Perplexity: a wide search',
+      {
+        provider: 'perplexity',
+        model: 'sonar-pro',
+        usage: { prompt_tokens: 8, completion_tokens: 5, total_tokens: 13, search_context_size: 'high' },
+      },
+      '0.014099',
+    ],
+    // Free by its name, although the table does not have it.
+    [
+      'OpenRouter: free',
+      {
+        provider: 'openrouter',
+        model: 'somebody/new-model:free',
+        usage: { prompt_tokens: 43, completion_tokens: 10, total_tokens: 53, cost: 0 },
+      },
+      '0',
     ],
     // Deep research: 2 / 8, citations 2, reasoning 3, 5 $ for 1,000 searches; reasoning and citations are beside.
     // 33 × 2 + 7,163 × 8 + 20,016 × 2 + 73,997 × 3 + 21 × 5,000 = 66 + 57,304 + 40,032 + 221,991 + 105,000 µ$.

@@ -17,7 +17,7 @@ interface SupplementRow extends Supplement {
 }
 
 /**
- * Audio and service tiers, which the table does not have.
+ * OpenAI's audio and service tiers, which the table does not have.
  *
  * Only what stands on the provider's page; a tier that is not here costs what the standard one costs, as in LiteLLM.
  *
@@ -92,11 +92,37 @@ const SUPPLEMENTS: readonly SupplementRow[] = [
   },
 ];
 
+/**
+ * Perplexity's price for a request, by the size of the search; the table has the highest only.
+ *
+ * @see https://docs.perplexity.ai/getting-started/pricing, as known in 2026; recording perplexity/chat-stream, where a
+ *   request of size low costs 0.005 beside its tokens
+ */
+const SEARCHES: readonly SupplementRow[] = [
+  {
+    providers: ['perplexity'],
+    models: /^sonar(-reasoning)?$/,
+    standard: { request: 5, requestMedium: 8, requestHigh: 12 },
+  },
+  {
+    providers: ['perplexity'],
+    models: /^sonar(-reasoning)?-pro$/,
+    standard: { request: 6, requestMedium: 10, requestHigh: 14 },
+  },
+];
+
 const NOTHING: Supplement = {};
+
+/** OpenRouter's own word for what costs nothing, whichever models have it today. */
+export function isFree(provider: string, name: string): boolean {
+  return provider === 'openrouter' && name.endsWith(':free');
+}
 
 /** What the table lacks of a model's prices. */
 export function supplement(provider: string, name: string): Supplement {
-  return SUPPLEMENTS.find((row) => row.providers.includes(provider) && row.models.test(name)) ?? NOTHING;
+  return (
+    [...SUPPLEMENTS, ...SEARCHES].find((row) => row.providers.includes(provider) && row.models.test(name)) ?? NOTHING
+  );
 }
 
 /** Longest answers in tokens, reasoning included, first match first. What Claude can do stands with its provider. */

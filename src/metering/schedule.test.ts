@@ -8,7 +8,12 @@ const rates = (words: Partial<Record<keyof Rates, number>>): SomeRates =>
 const whole = (words: Partial<Record<keyof Rates, number>>): Rates => ({ ...NO_RATES, ...rates(words) });
 
 /** What a schedule says, kinds without a price left out. */
-const shown = ({ base, tiers }: Schedule) => {
+interface Shown {
+  readonly base: Readonly<Record<string, number>>;
+  readonly tiers: readonly Readonly<Record<string, number>>[];
+}
+
+const shown = ({ base, tiers }: Schedule): Shown => {
   const known = (all: Rates): Record<string, number> =>
     Object.fromEntries(Object.entries(all).flatMap(([kind, rate]) => (rate === null ? [] : [[kind, Number(rate)]])));
   return { base: known(base), tiers: tiers.map((tier) => ({ ...known(tier.rates), above: tier.above })) };

@@ -1,4 +1,5 @@
 import { NO_RATES, type Price, type PriceSheet, type Rates, type Schedule, type Tier } from '../core/price.ts';
+import { picoUsd } from '../core/units.ts';
 
 /** Some of the rates. */
 export type SomeRates = Partial<Rates>;
@@ -44,11 +45,12 @@ function withoutSaid(rates: SomeRates, said: SomeRates): SomeRates {
   return Object.fromEntries(Object.entries(rates).filter(([kind]) => !(kind in said)));
 }
 
-/** Kinds that are part of all input, and of all output. */
-const PARTS: Readonly<Record<'input' | 'output', readonly (keyof Rates)[]>> = {
+/** Kinds that are part of all input, of all output, and of all requests. */
+const PARTS = {
   input: ['input', 'cacheRead', 'cacheWrite', 'cacheWriteHour', 'audioInput', 'imageInput'],
   output: ['output', 'reasoning', 'audioOutput', 'imageOutput', 'citation'],
-};
+  request: ['request', 'requestMedium', 'requestHigh'],
+} as const satisfies Readonly<Record<string, readonly (keyof Rates)[]>>;
 
 /** What a source says of the prices for each tier of service. */
 export type SomePrice = Readonly<Record<'standard' | 'flex' | 'priority' | 'batch', SomeSchedule>>;
@@ -71,8 +73,8 @@ export function overriddenPrice(known: Price | null, said: SomePrice): Price | n
 }
 
 function overriddenSheet(known: PriceSheet | null, said: SomePrice): PriceSheet {
-  const replaced = (['input', 'output'] as const).filter((side) => said.standard.base[side] !== undefined);
-  const kinds = new Set(replaced.flatMap((side) => PARTS[side]));
+  const replaced = (['input', 'output', 'request'] as const).filter((side) => said.standard.base[side] !== undefined);
+  const kinds = new Set<string>(replaced.flatMap((side) => PARTS[side]));
   const standard = layered(known === null ? null : without(known.standard, kinds), said.standard);
   const tier = (name: 'flex' | 'priority' | 'batch') => {
     const before = replaced.length > 0 ? null : (known?.[name] ?? null);
@@ -99,3 +101,6 @@ export function flatPrice(rates: SomeRates): Price {
   const standard: Schedule = { base: { ...NO_RATES, ...rates }, tiers: [] };
   return { sheets: [{ when: null, standard, flex: null, priority: null, batch: null }] };
 }
+
+/** Nothing to pay, which is not the same as nobody knows. */
+export const FREE: Price = flatPrice({ input: picoUsd(0), output: picoUsd(0), webSearch: picoUsd(0) });

@@ -15,6 +15,12 @@ test('the committed table is the one that the source makes (bun test/prices/writ
   expect(TEXT === tableText()).toBe(true);
 });
 
+test('the licence of the source goes with it', () => {
+  const theirs = readFileSync(new URL('../../node_modules/@pydantic/genai-prices/LICENSE', import.meta.url), 'utf8');
+  expect(readFileSync(new URL('../../src/metering/price-table.LICENSE', import.meta.url), 'utf8')).toBe(theirs);
+  expect(theirs).toContain('MIT');
+});
+
 /** Patterns of each provider of the table. */
 const PATTERNS = new Map(
   TEXT.split('\n@').map((section) => {
@@ -34,9 +40,18 @@ const MODELS = Object.entries(SOURCES).flatMap(([provider, { id }]) =>
 /** Short and long prompts, before and after changes of price, and at different hours. */
 const TIMES = ['2025-01-01T12:00:00Z', '2026-09-01T02:00:00Z', '2026-09-01T20:00:00Z', '2027-06-01T09:00:00Z'];
 const USAGES: readonly Usage[] = [
-  { ...NO_USAGE, input: 1000, output: 500 },
-  { ...NO_USAGE, input: 150_000, output: 77, cacheRead: 100_001 },
-  { ...NO_USAGE, input: 300_001, output: 4321, cacheRead: 20_000, cacheWrite: 5_003, cacheWriteHour: 1_001 },
+  // The source has Perplexity's price for wide searches only.
+  { ...NO_USAGE, input: 1000, output: 500, searchSize: 'high' },
+  { ...NO_USAGE, input: 150_000, output: 77, cacheRead: 100_001, searchSize: 'high' },
+  {
+    ...NO_USAGE,
+    input: 300_001,
+    output: 4321,
+    cacheRead: 20_000,
+    cacheWrite: 5_003,
+    cacheWriteHour: 1_001,
+    searchSize: 'high',
+  },
 ];
 
 const asSource = (usage: Usage): SourceUsage => ({

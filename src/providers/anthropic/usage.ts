@@ -36,6 +36,7 @@ export function usageOf(total: MessageUsage, thinkingLength: number): Usage {
     imageOutput: 0,
     citation: 0,
     webSearches: webSearches(wire),
+    searchSize: null,
     serviceTier: serviceTier(wire.service_tier),
   };
 }

@@ -47,6 +47,7 @@ describe('usageOf', () => {
       { prompt_tokens: 30, completion_tokens: 100, citation_tokens: 40, num_search_queries: 3, total_tokens: 130 },
       { input: 30, output: 140, citation: 40, webSearches: 3 },
     ],
+    ['the size of a search', { prompt_tokens: 30, search_context_size: 'medium' }, { input: 30, searchSize: 'medium' }],
     [
       'a total with thoughts that nothing else counts',
       { prompt_tokens: 40, completion_tokens: 10, total_tokens: 120 },

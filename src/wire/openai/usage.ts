@@ -1,5 +1,5 @@
 import { type JsonObject, numberMember, objectMember } from '../../core/json.ts';
-import { serviceTier, type Usage } from '../../core/usage.ts';
+import { searchSize, serviceTier, type Usage } from '../../core/usage.ts';
 import type { ChatUsage } from './chat.ts';
 
 /** Where a host counts its reasoning tokens: within `completion_tokens`, or beside them as xAI and Perplexity do. */
@@ -59,6 +59,7 @@ export function usageOf(
     imageOutput: count(outputDetails, 'image_tokens') ?? 0,
     citation,
     webSearches: searches(usage),
+    searchSize: searchSize(usage.search_context_size),
     serviceTier: serviceTier(tier),
   };
 }
