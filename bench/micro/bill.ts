@@ -1,6 +1,6 @@
 /** What does it cost to bill one answer? */
 import { NO_TERMS } from '../../src/core/price.ts';
-import { dollarText, epochMillis } from '../../src/core/units.ts';
+import { epochMillis, usd } from '../../src/core/units.ts';
 import { NO_USAGE, type Usage } from '../../src/core/usage.ts';
 import { billFor, type Consumption } from '../../src/metering/bill.ts';
 import { knownModel } from '../../src/metering/catalogue.ts';
@@ -43,7 +43,7 @@ printMachine();
 
 function costText(consumption: Consumption): string {
   const { cost } = billFor(consumption, NO_TERMS);
-  return cost.kind === 'known' ? dollarText(cost.total) : '';
+  return cost.kind === 'known' ? usd(cost.total) : '';
 }
 
 function floor({ input, output }: Usage): number {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { dollars, dollarText, nanoUsd, picoUsd } from './units.ts';
+import { dollars, nanoUsd, picoUsd, usd } from './units.ts';
 
 test.each([
   [0n, '0'],
@@ -11,13 +11,13 @@ test.each([
   [-5n, '-0.000000005'],
   [9_007_199_254_740_993n, '9007199.254740993'],
 ])('%d nano-USD are %s US dollars', (sum, text) => {
-  expect(dollarText(nanoUsd(sum))).toBe(text);
+  expect(usd(nanoUsd(sum))).toBe(text);
 });
 
 test('a sum is written with all its digits, and never with an exponent', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), (sum) => {
-      const text = dollarText(nanoUsd(sum));
+      const text = usd(nanoUsd(sum));
       expect(text).toMatch(/^-?\d+(\.\d*[1-9])?$/);
       const [whole = '', fraction = ''] = text.replace('-', '').split('.');
       const back = BigInt(whole) * 10n ** 9n + BigInt(fraction.padEnd(9, '0'));

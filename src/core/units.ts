@@ -49,10 +49,9 @@ export const nanoUsd = (value: bigint): NanoUsd => value as NanoUsd;
 /** A price as configuration files and `/model/info` write it: US dollars, the double nearest to the decimal. */
 export const dollars = (price: PicoUsd): number => price / 1e12;
 
-/** A sum in US dollars as plain decimal text, exact to the last digit: `0.000105`, `12`, `0`. */
-export function dollarText(sum: NanoUsd): string {
-  const sign = sum < 0n ? '-' : '';
-  const digits = String(sum < 0n ? -sum : sum).padStart(10, '0');
+/** The sum in US dollars, exact, without trailing zeros: `0.0123`. */
+export function usd(value: NanoUsd): string {
+  const digits = (value < 0n ? -value : value).toString().padStart(10, '0');
   const fraction = digits.slice(-9).replace(/0+$/, '');
-  return `${sign}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
+  return `${value < 0n ? '-' : ''}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
 }

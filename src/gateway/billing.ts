@@ -1,7 +1,7 @@
 import type { Bill } from '../core/cost.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { dollarText, type EpochMillis } from '../core/units.ts';
+import { type EpochMillis, usd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { billFor } from '../metering/bill.ts';
 import { knownModel } from '../metering/catalogue.ts';
@@ -27,15 +27,15 @@ const HUNDRED_PERCENT = 1e9;
 /** Adds what the answer cost, in US dollars, and how discount and margin changed it (litellm.md §2.10); not when unknown. */
 export function addCost(headers: HeaderPair[], bill: Bill | null): void {
   if (bill === null || bill.cost.kind === 'unknown') return;
-  headers.push(['x-litellm-response-cost', dollarText(bill.cost.total)]);
+  headers.push(['x-litellm-response-cost', usd(bill.cost.total)]);
   const { adjustment } = bill;
   if (adjustment === null) return;
   const { original, discount, margin } = adjustment;
-  headers.push(['x-litellm-response-cost-original', dollarText(original)]);
-  if (discount !== null) headers.push(['x-litellm-response-cost-discount-amount', dollarText(discount)]);
+  headers.push(['x-litellm-response-cost-original', usd(original)]);
+  if (discount !== null) headers.push(['x-litellm-response-cost-discount-amount', usd(discount)]);
   if (margin === null) return;
   headers.push(
-    ['x-litellm-response-cost-margin-amount', dollarText(margin.amount)],
+    ['x-litellm-response-cost-margin-amount', usd(margin.amount)],
     ['x-litellm-response-cost-margin-percent', String(Number(margin.share) / HUNDRED_PERCENT)],
   );
 }

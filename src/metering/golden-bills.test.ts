@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { testCall, testContext, testDeployment, testHead } from '../../test/support/call.ts';
 import { play } from '../../test/support/play.ts';
-import { dollarText, epochMillis } from '../core/units.ts';
+import { epochMillis, usd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
 import { knownModel } from './catalogue.ts';
@@ -62,7 +62,7 @@ function billed(each: Case, usage = decoded(each)): string | null {
   const { price } = knownModel(provider, model);
   if (price === null) throw new Error(`${provider}/${model} has no price`);
   const cost = costOf(price, usage, epochMillis(each.at ?? NOON));
-  return cost === null ? null : dollarText(cost);
+  return cost === null ? null : usd(cost);
 }
 
 const openai = (model: string, usage: object, tier?: string): Case => ({

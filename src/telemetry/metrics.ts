@@ -1,4 +1,4 @@
-import { dollarText, nanoUsd } from '../core/units.ts';
+import { nanoUsd, usd } from '../core/units.ts';
 
 /** Series of one metric beyond this many share the label value `other`: names come from clients and configurations. */
 const SERIES_LIMIT = 2_000;
@@ -62,7 +62,7 @@ export class MetricsRegistry {
     const series = new Series(labelNames, (): Purse => ({ value: 0n }));
     this.#render.push(() => {
       let out = header({ name, help, type: 'counter', labelNames });
-      for (const [key, { value }] of series.cells) out += `${name}${braces(key)} ${dollarText(nanoUsd(value))}\n`;
+      for (const [key, { value }] of series.cells) out += `${name}${braces(key)} ${usd(nanoUsd(value))}\n`;
       return out;
     });
     return { at: (labels) => series.at(labels) };

@@ -1,7 +1,7 @@
 import type { Cost } from '../core/cost.ts';
 import type { AttemptRecord, LedgerEntry } from '../core/ledger-entry.ts';
 import { redact } from '../core/secret.ts';
-import { dollarText } from '../core/units.ts';
+import { usd } from '../core/units.ts';
 import type { Logger } from './log.ts';
 
 /**
@@ -32,7 +32,7 @@ function requestLine(entry: LedgerEntry): string {
 
 /** A number with all its digits; null when it is not known, which `cost` tells from nothing. */
 function costText(cost: Cost | null): string {
-  return cost?.kind === 'known' ? dollarText(cost.total) : 'null';
+  return cost?.kind === 'known' ? usd(cost.total) : 'null';
 }
 
 function attemptText(attempt: AttemptRecord): string {
