@@ -38,8 +38,8 @@ const BUDGET: Budget = {
 const COST = { kind: 'known', total: nanoUsd(1_234_567n) } as const;
 const USAGE = { ...NO_USAGE, input: 300, output: 50 };
 const PRICE = {
-  inputPicoUsd: picoUsd(2_500_000n),
-  outputPicoUsd: picoUsd(10_000_000n),
+  inputPicoUsd: picoUsd(2_500_000),
+  outputPicoUsd: picoUsd(10_000_000),
   requestNanoUsd: nanoUsd(0n),
   maxInputTokens: 128_000,
   maxOutputTokens: 16_384,

@@ -6,6 +6,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import { deploymentId, groupName, providerId, requestId } from '../../src/core/ids.ts';
 import type { LedgerEntry } from '../../src/core/ledger-entry.ts';
 import { epochMillis, millis, type NanoUsd } from '../../src/core/units.ts';
+import { NO_USAGE } from '../../src/core/usage.ts';
 import { Journal } from '../../src/ledger/journal.ts';
 import { type BegunRequest, entryPayload, writeRecord } from '../../src/ledger/record.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
@@ -24,16 +25,7 @@ const ENTRY: LedgerEntry = {
   isStreaming: true,
   end: 'success',
   status: 200,
-  usage: {
-    input: 1234,
-    output: 345,
-    cacheRead: 1024,
-    cacheWrite: 0,
-    cacheWriteHour: 0,
-    reasoning: 0,
-    audioInput: 0,
-    audioOutput: 0,
-  },
+  usage: { ...NO_USAGE, input: 1234, output: 345, cacheRead: 1024 },
   startedAt: epochMillis(1_795_300_000_000),
   duration: millis(1234.567891),
   overhead: millis(0.812346),

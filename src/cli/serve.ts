@@ -72,6 +72,7 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
 
   const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
   logFindings(log, loaded);
+  logUnpriced(log, loaded.snapshot);
   for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
   for (const warning of outbound.warnings) log.warn(warning);
   if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
@@ -90,6 +91,19 @@ function logFindings(log: Logger, { findings }: Loaded): void {
     if (severity === 'note') log.info(message, fields);
     else log.warn(message, fields);
   }
+}
+
+/** One line, once for each configuration; of a pattern's models each is known or not when it is asked for. */
+function logUnpriced(log: Logger, { deployments }: Loaded['snapshot']): void {
+  const unpriced = [...deployments.values()].filter(
+    ({ price, disabled, isWildcard }) => price === null && disabled === null && !isWildcard,
+  );
+  if (unpriced.length === 0) return;
+  const models = [...new Set(unpriced.map(({ configuredModel }) => configuredModel))];
+  log.info('no price is known for some models: what they cost is recorded as unknown', {
+    models,
+    hint: 'model_info.base_model names a model whose price they have; input_cost_per_token and output_cost_per_token set it',
+  });
 }
 
 const NO_MASTER_KEY = `no master key is set, so nobody could be told from anybody.
@@ -235,6 +249,7 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     usageRefusals.prune(snapshot.deployments.keys());
     log.info('configuration swapped', { version: snapshot.version, fingerprint: snapshot.fingerprint });
     logFindings(log, next);
+    logUnpriced(log, next.snapshot);
   };
   const options = loadOptions(args, sources.io, sources.env, sources.demo);
   const watcher =

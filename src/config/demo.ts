@@ -1,6 +1,7 @@
 import { deploymentId, groupName, providerId } from '../core/ids.ts';
 import { Secret } from '../core/secret.ts';
 import { type Deployment, NO_UPSTREAM_SETTINGS, NOTHING_SET } from '../core/snapshot.ts';
+import { FREE } from '../metering/schedule.ts';
 
 /**
  * The models `demo` and `demo-backup`, which the simulator in process serves, so that a first request works without any
@@ -37,6 +38,7 @@ function demoDeployment(name: Demo, baseUrl: string): Deployment {
       baseUrl: baseUrl.replace(/\/+$/, ''),
       apiKey: new Secret('demo-needs-no-key'),
     },
+    price: FREE,
     info: { id: idOf(name), mode: 'chat', simulated: true },
     publicParams: { model: `openai/${name}` },
   };

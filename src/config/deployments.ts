@@ -6,6 +6,7 @@ import { computedId } from './deployment-id.ts';
 import { type Environment, variable } from './environment.ts';
 import type { Findings } from './findings.ts';
 import type { ConfigFile, LitellmParams, ModelEntry } from './keys/root.ts';
+import { entryModel } from './prices.ts';
 import { masked } from './request-extras.ts';
 import { withoutSecrets } from './secret-names.ts';
 import { EMPTY_MAP, keyPlace, type MapTree, member, NOWHERE, type Path, type Place } from './tree.ts';
@@ -168,14 +169,17 @@ class EntryCompiler {
     const configuredModel = params.model ?? '';
     const found = this.#context.providers.find(configuredModel, params.custom_llm_provider ?? null);
     const provider = found?.provider ?? null;
+    const id = provider?.id ?? configuredModel.slice(0, Math.max(0, configuredModel.indexOf('/')));
+    const model = found?.model ?? configuredModel;
+    const known = entryModel({ provider: id, model, params, info });
     const upstream = upstreamSettings(this.#effective, provider, organization, this.#context.environment);
     const disabled = this.#disabled(provider, upstream);
     if (disabled === null) this.#noteApiVersion(provider, upstream.settings);
     return {
       id: deploymentId(this.#id(organization)),
       group: groupName(entry.model_name ?? ''),
-      provider: providerId(provider?.id ?? configuredModel.slice(0, Math.max(0, configuredModel.indexOf('/')))),
-      model: found?.model ?? configuredModel,
+      provider: providerId(id),
+      model,
       configuredModel,
       upstream: upstream.settings,
       disabled,
@@ -196,10 +200,9 @@ class EntryCompiler {
       dropParams: params.drop_params ?? null,
       additionalDropParams: params.additional_drop_params ?? [],
       allowedParams: params.allowed_openai_params ?? [],
-      maxInputTokens: info.max_input_tokens ?? null,
-      maxOutputTokens: info.max_output_tokens ?? info.max_tokens ?? null,
-      inputCostPerToken: params.input_cost_per_token ?? info.input_cost_per_token ?? null,
-      outputCostPerToken: params.output_cost_per_token ?? info.output_cost_per_token ?? null,
+      maxInputTokens: info.max_input_tokens ?? known.maxInputTokens,
+      maxOutputTokens: info.max_output_tokens ?? info.max_tokens ?? known.maxOutputTokens,
+      price: known.price,
       isWildcard: (entry.model_name ?? '').includes('*'),
       info: masked(mapAt(this.#tree, 'model_info')),
       publicParams: masked(this.#paramsTree),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { nearest } from '../core/nearest.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { nearestProviders, PROVIDERS, providerFor } from '../providers/registry.ts';
+import { compileBilling } from './billing.ts';
 import { checkKeys } from './check-keys.ts';
 import { withDemo } from './demo.ts';
 import { compileDeployments, type ProviderLookup } from './deployments.ts';
@@ -79,7 +80,7 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
   if (findings.hasErrors) return { kind: 'invalid', findings: sorted(findings), files: sources.files };
   return {
     kind: 'loaded',
-    snapshot: { fingerprint: fingerprint(sources.texts), ...names, routing, server },
+    snapshot: { fingerprint: fingerprint(sources.texts), ...names, routing, server, billing: compileBilling(file) },
     findings: sorted(findings),
     report,
     files: sources.files,

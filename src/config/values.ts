@@ -23,6 +23,9 @@ function bounded(expected: string, minimum: number, isWhole: boolean, maximum = 
 }
 
 export const amount = bounded('a number, 0 or more', 0, false).meta({ id: 'amount' });
+/** A price of one of something; beyond the maximum it could not be exact. */
+export const price = bounded('US dollars, 0 to 9000', 0, false, 9000).meta({ id: 'price' });
+export const share = bounded('a share from 0 to 1, 0.05 for 5 %', 0, false, 1).meta({ id: 'share' });
 export const anyNumber = bounded('a number', -Number.MAX_VALUE, false).meta({ id: 'anyNumber' });
 export const count = bounded('a whole number, 0 or more', 0, true).meta({ id: 'count' });
 export const positive = bounded('a whole number, 1 or more', 1, true).meta({ id: 'positive' });

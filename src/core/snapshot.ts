@@ -1,5 +1,6 @@
 import type { DeploymentId, GroupName, ProviderId } from './ids.ts';
 import type { JsonObject } from './json.ts';
+import type { BillingTerms, Price } from './price.ts';
 import type { Secret } from './secret.ts';
 import type { Millis } from './units.ts';
 
@@ -20,6 +21,7 @@ export interface Snapshot {
   readonly deployments: ReadonlyMap<DeploymentId, Deployment>;
   readonly routing: RoutingSettings;
   readonly server: ServerSettings;
+  readonly billing: BillingTerms;
 }
 
 /** Deployments that share one public name. Disabled ones are listed here and never picked. */
@@ -71,9 +73,8 @@ export interface Deployment {
   /** Context window in tokens, when known from `model_info` or the model table. */
   readonly maxInputTokens: number | null;
   readonly maxOutputTokens: number | null;
-  /** US dollars for one token, as configured; only `cost-based-routing` reads these. */
-  readonly inputCostPerToken: number | null;
-  readonly outputCostPerToken: number | null;
+  /** What it charges: configured, or known of its model; null when nobody knows, and for a model with `*`. */
+  readonly price: Price | null;
   /** Whether it came from an entry with a star: those never cool down (LiteLLM). */
   readonly isWildcard: boolean;
   /** `model_info` as written, secrets removed, for `/model/info`. */
@@ -105,8 +106,7 @@ export const NOTHING_SET: Omit<
   allowedParams: [],
   maxInputTokens: null,
   maxOutputTokens: null,
-  inputCostPerToken: null,
-  outputCostPerToken: null,
+  price: null,
   isWildcard: false,
 };
 

@@ -13,8 +13,8 @@ export type Millis = Unit<number, 'millis'>;
 /** Milliseconds since 1970-01-01 UTC. Only for records and headers, never for durations. */
 export type EpochMillis = Unit<number, 'epoch-millis'>;
 
-/** A price: 10⁻¹² US dollars for one token. */
-export type PicoUsd = Unit<bigint, 'pico-usd'>;
+/** A price: 10⁻¹² US dollars for one token, request or search; a safe integer. */
+export type PicoUsd = Unit<number, 'pico-usd'>;
 
 /** A sum: 10⁻⁹ US dollars. */
 export type NanoUsd = Unit<bigint, 'nano-usd'>;
@@ -40,11 +40,14 @@ export const plus = (a: Millis, b: Millis): Millis => (a + b) as Millis;
 /** `a - b`, which may be negative. */
 export const minus = (a: Millis, b: Millis): Millis => (a - b) as Millis;
 
-/** Names an integer as 10⁻¹² US dollars for one token. */
-export const picoUsd = (value: bigint): PicoUsd => value as PicoUsd;
+/** Names a whole number of 10⁻¹² US dollars. */
+export const picoUsd = (value: number): PicoUsd => value as PicoUsd;
 
-/** Names an integer as 10⁻⁹ US dollars. */
+/** Names a whole number of 10⁻⁹ US dollars. */
 export const nanoUsd = (value: bigint): NanoUsd => value as NanoUsd;
+
+/** A price as configuration files and `/model/info` write it: US dollars, the double nearest to the decimal. */
+export const dollars = (price: PicoUsd): number => price / 1e12;
 
 /** The sum in US dollars, exact, without trailing zeros: `0.0123`. */
 export function usd(value: NanoUsd): string {

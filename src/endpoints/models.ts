@@ -1,6 +1,8 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { GroupName } from '../core/ids.ts';
 import type { Deployment, FallbackMap, Snapshot } from '../core/snapshot.ts';
+import type { EpochMillis } from '../core/units.ts';
+import { shownPrices } from '../metering/price-keys.ts';
 
 /** What LiteLLM gives as the birth of every model (litellm.md §3.3). */
 const CREATED = 1677610602;
@@ -61,14 +63,22 @@ export function oneModel(snapshot: Snapshot, id: string): ModelObject | null {
   return isServed ? modelObject(id) : null;
 }
 
-/** `GET /model/info`: all deployments, or the one with this id; null when there is none. */
-export function modelInfo(snapshot: Snapshot, id: string | null): { readonly data: readonly unknown[] } | null {
+/**
+ * `GET /model/info`: all deployments, or the one with this id; null when there is none.
+ *
+ * @param now decides which of the prices that change is shown
+ */
+export function modelInfo(
+  snapshot: Snapshot,
+  id: string | null,
+  now: EpochMillis,
+): { readonly data: readonly unknown[] } | null {
   const all = [...snapshot.deployments.values()];
   const chosen = id === null ? all : all.filter((deployment) => deployment.id === id);
-  return id !== null && chosen.length === 0 ? null : { data: chosen.map(infoOf) };
+  return id !== null && chosen.length === 0 ? null : { data: chosen.map((each) => infoOf(each, now)) };
 }
 
-function infoOf(deployment: Deployment) {
+function infoOf(deployment: Deployment, now: EpochMillis) {
   return {
     model_name: deployment.group,
     litellm_params: deployment.publicParams,
@@ -80,8 +90,9 @@ function infoOf(deployment: Deployment) {
       litellm_provider: deployment.provider,
       max_input_tokens: deployment.maxInputTokens,
       max_output_tokens: deployment.maxOutputTokens,
-      input_cost_per_token: deployment.inputCostPerToken,
-      output_cost_per_token: deployment.outputCostPerToken,
+      input_cost_per_token: null,
+      output_cost_per_token: null,
+      ...(deployment.price === null ? {} : shownPrices(deployment.price, now)),
       ...(deployment.disabled === null ? {} : { disabled: deployment.disabled.message }),
     },
   };

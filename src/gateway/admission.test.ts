@@ -27,8 +27,8 @@ import type { AdmissionRequest, Lease } from './ports.ts';
 
 /** Nothing for the prompt, one nano-USD for a token of the answer. */
 const PRICE: PriceBound = {
-  inputPicoUsd: picoUsd(0n),
-  outputPicoUsd: picoUsd(1000n),
+  inputPicoUsd: picoUsd(0),
+  outputPicoUsd: picoUsd(1000),
   requestNanoUsd: nanoUsd(0n),
   maxInputTokens: null,
   maxOutputTokens: 500,

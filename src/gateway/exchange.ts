@@ -17,6 +17,7 @@ import type { ClientStream, ServerRequest, ServerResponse } from '../transport/s
 import type { ChatCompletion } from '../wire/openai/chat.ts';
 import { type Accepted, accept } from './accept.ts';
 import { Attempt, type AttemptEnd, type StreamEnd } from './attempt.ts';
+import { addCost } from './billing.ts';
 import { compressed } from './compress.ts';
 import { conclude } from './conclude.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
@@ -262,6 +263,7 @@ export class Exchange {
     const { reply } = end;
     this.#story.answerBegins();
     const headers = answerHeaders(this.#story.facts(), 'application/json');
+    addCost(headers, this.#story.billed(reply.usage, this.#snapshot));
     addUpstreamHeaders(headers, end.head);
     headers.push(...accepted.lease.headers());
     addCors(headers, this.#request, this.#snapshot);
@@ -400,8 +402,8 @@ export class Exchange {
     this.#isSettled = true;
     this.#onSettled();
     this.#request.forgetBody();
-    // The price of the usage joins here; until then limits count and budgets are charged nothing.
-    this.#story.accepted?.lease.settle(usage, null);
+    const bill = this.#story.billed(usage, this.#snapshot);
+    this.#story.accepted?.lease.settle(usage, bill?.cost ?? null);
     this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
   }
 }

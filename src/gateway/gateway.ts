@@ -125,7 +125,7 @@ export class Gateway {
   }
 
   #table(): ReadonlyMap<string, Page> {
-    const { pages, ports } = this.#options;
+    const { clock, pages, ports } = this.#options;
     const get = (needsKey: boolean, answer: Page['answer']): Page => ({ methods: ['GET'], needsKey, answer });
     const alive = get(false, () => json(200, "I'm alive!"));
     const models = get(true, (request) => {
@@ -138,7 +138,7 @@ export class Gateway {
     });
     const info = get(true, (request) => {
       const id = new URLSearchParams(request.query).get('litellm_model_id');
-      const body = modelInfo(ports.snapshots.current(), id);
+      const body = modelInfo(ports.snapshots.current(), id, clock.wall());
       return body === null
         ? gatewayError('invalid-parameter', `Model id = ${id} not found on litellm proxy`, {
             param: 'litellm_model_id',

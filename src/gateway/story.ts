@@ -1,14 +1,17 @@
 import type { Clock } from '../core/clock.ts';
+import type { Bill } from '../core/cost.ts';
 import type { RequestId } from '../core/ids.ts';
 import type { LedgerEntry, RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Outcome } from '../core/outcome.ts';
 import { NO_PAYER } from '../core/payer.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
 import type { Attempt, Decision, Route } from '../router/route.ts';
 import { type JsonBody, scanObject } from '../wire/json-splice.ts';
 import type { Accepted } from './accept.ts';
+import { billOf } from './billing.ts';
 import type { AnswerFacts } from './headers.ts';
 
 export type AttemptDecision = Extract<Decision, { kind: 'attempt' }>;
@@ -38,6 +41,8 @@ export class Story {
   /** The latest decision to try a deployment. */
   decision: AttemptDecision | null = null;
   dropped: readonly string[] = [];
+  /** What the answer is billed; null while there is none. */
+  bill: Bill | null = null;
   /** From arrival to the first byte for the client. */
   firstByte: Millis | null = null;
   readonly #startedWall: EpochMillis;
@@ -84,6 +89,14 @@ export class Story {
     this.firstByte = minus(this.#clock.now(), this.startedAt);
   }
 
+  /** Bills what was answered, once; without an answer there is nothing to bill. */
+  billed(usage: Usage | null, snapshot: Snapshot): Bill | null {
+    const { decision, firstByte } = this;
+    if (this.bill === null && decision !== null && firstByte !== null)
+      this.bill = billOf({ decision, usage, at: this.#startedWall }, snapshot);
+    return this.bill;
+  }
+
   facts(): AnswerFacts {
     const { decision, route, names } = this;
     const duration = minus(this.#clock.now(), this.startedAt);
@@ -122,6 +135,8 @@ export class Story {
       end,
       status,
       usage,
+      payer: accepted?.lease.payer ?? NO_PAYER,
+      cost: this.bill?.cost ?? null,
       startedAt: this.#startedWall,
       duration,
       overhead: this.#overhead(duration),
@@ -135,8 +150,6 @@ export class Story {
       })),
       user: accepted?.controls.user ?? null,
       tags: accepted?.controls.tags ?? [],
-      payer: NO_PAYER,
-      cost: null,
     };
   }
 

@@ -5,8 +5,8 @@ import { estimate, likelyTokens, type PriceBound } from './estimate.ts';
 
 /** $2.50 and $10 for a million tokens. */
 const PRICE: PriceBound = {
-  inputPicoUsd: picoUsd(2_500_000n),
-  outputPicoUsd: picoUsd(10_000_000n),
+  inputPicoUsd: picoUsd(2_500_000),
+  outputPicoUsd: picoUsd(10_000_000),
   requestNanoUsd: nanoUsd(0n),
   maxInputTokens: 128_000,
   maxOutputTokens: 16_384,
@@ -49,7 +49,7 @@ describe('the most that a request may cost', () => {
     [
       'parts of a nano-USD are rounded up, once',
       { textBytes: 1, output: { kind: 'declared', tokens: 1, choices: 1 } },
-      { inputPicoUsd: picoUsd(1n), outputPicoUsd: picoUsd(1n) },
+      { inputPicoUsd: picoUsd(1), outputPicoUsd: picoUsd(1) },
       2n,
       'bound',
     ],

@@ -46,7 +46,7 @@ const PICO_PER_NANO = 1000n;
 export function estimate(size: RequestSize, price: PriceBound): Estimate {
   const input = BigInt(promptTokens(size, price.maxInputTokens));
   const output = BigInt(outputTokens(size.output, price.maxOutputTokens));
-  const pico = input * price.inputPicoUsd + output * price.outputPicoUsd;
+  const pico = input * BigInt(price.inputPicoUsd) + output * BigInt(price.outputPicoUsd);
   const cost = (pico + PICO_PER_NANO - 1n) / PICO_PER_NANO + price.requestNanoUsd;
   return { cost: nanoUsd(cost), kind: size.output.kind === 'undeclared' ? 'guess' : 'bound' };
 }

@@ -1,3 +1,5 @@
+import { nanoUsd, usd } from '../core/units.ts';
+
 /** Series of one metric beyond this many share the label value `other`: names come from clients and configurations. */
 const SERIES_LIMIT = 2_000;
 
@@ -13,6 +15,11 @@ interface Metric {
 /** One series of a counter or a gauge, to be kept by who changes it often: labels are turned into text only once. */
 export interface Cell {
   value: number;
+}
+
+/** One series of a sum of money. */
+export interface Purse {
+  value: bigint;
 }
 
 /** One series of a histogram. */
@@ -48,6 +55,17 @@ export class MetricsRegistry {
       },
       at: (labels) => series.at(labels),
     };
+  }
+
+  /** A counter of US dollars that is kept in nano-USD, so that it is exact however many small sums it takes. */
+  money(name: string, help: string, labelNames: readonly string[]): { at(labels: Labels): Purse } {
+    const series = new Series(labelNames, (): Purse => ({ value: 0n }));
+    this.#render.push(() => {
+      let out = header({ name, help, type: 'counter', labelNames });
+      for (const [key, { value }] of series.cells) out += `${name}${braces(key)} ${usd(nanoUsd(value))}\n`;
+      return out;
+    });
+    return { at: (labels) => series.at(labels) };
   }
 
   gauge(name: string, help: string, labelNames: readonly string[]): Gauge {

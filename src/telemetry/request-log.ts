@@ -1,5 +1,7 @@
+import type { Cost } from '../core/cost.ts';
 import type { AttemptRecord, LedgerEntry } from '../core/ledger-entry.ts';
 import { redact } from '../core/secret.ts';
+import { usd } from '../core/units.ts';
 import type { Logger } from './log.ts';
 
 /**
@@ -23,8 +25,14 @@ function requestLine(entry: LedgerEntry): string {
     `,"duration_ms":${round(entry.duration)},"overhead_ms":${round(entry.overhead)}` +
     `,"first_byte_ms":${entry.firstByte === null ? null : round(entry.firstByte)}` +
     `,"input_tokens":${usage === null ? null : usage.input},"output_tokens":${usage === null ? null : usage.output}` +
+    `,"cost":${entry.cost === null ? null : `"${entry.cost.kind}"`},"cost_usd":${costText(entry.cost)}` +
     `,"attempts":[${entry.attempts.map(attemptText).join(',')}]}`
   );
+}
+
+/** A number with all its digits; null when it is not known, which `cost` tells from nothing. */
+function costText(cost: Cost | null): string {
+  return cost?.kind === 'known' ? usd(cost.total) : 'null';
 }
 
 function attemptText(attempt: AttemptRecord): string {

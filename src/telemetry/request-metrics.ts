@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import type { Millis } from '../core/units.ts';
-import type { Cell, Distribution, MetricsRegistry } from './metrics.ts';
+import type { Cell, Distribution, MetricsRegistry, Purse } from './metrics.ts';
 
 /** LiteLLM's latency buckets, seconds (litellm.md §8.2). */
 const LATENCY_BOUNDS = [
@@ -30,6 +30,8 @@ interface RequestCells {
   readonly overhead: Distribution;
   readonly inputTokens: Cell;
   readonly outputTokens: Cell;
+  readonly spend: Purse;
+  readonly unpriced: Cell;
 }
 
 /** Series that attempts of one kind change. */
@@ -66,6 +68,8 @@ export class RequestMetrics {
   readonly #failedFallbacks;
   readonly #inputTokens;
   readonly #outputTokens;
+  readonly #spend;
+  readonly #unpriced;
   readonly #isKnown: (model: string) => boolean;
   readonly #cellsOfRequests = new Map<string, RequestCells>();
   readonly #cellsOfAttempts = new Map<string, AttemptCells>();
@@ -136,6 +140,8 @@ export class RequestMetrics {
       'Output tokens, reasoning included.',
       models,
     );
+    this.#spend = registry.money('litellm_spend_metric_total', 'US dollars spent.', ['model', 'model_id']);
+    this.#unpriced = registry.counter('tollgate_unpriced_requests_total', 'Answers whose cost is not known.', models);
   }
 
   #known(model: string): string {
@@ -153,6 +159,8 @@ export class RequestMetrics {
       cells.inputTokens.value += entry.usage.input;
       cells.outputTokens.value += entry.usage.output;
     }
+    if (entry.cost?.kind === 'known') cells.spend.value += entry.cost.total;
+    else if (entry.cost !== null) cells.unpriced.value += 1;
   }
 
   /** The series of requests like this one; as many as there are combinations of the configuration's own names. */
@@ -174,6 +182,8 @@ export class RequestMetrics {
       overhead: this.#overhead.at({ route: entry.endpoint }),
       inputTokens: this.#inputTokens.at(models),
       outputTokens: this.#outputTokens.at(models),
+      spend: this.#spend.at({ model, model_id }),
+      unpriced: this.#unpriced.at(models),
     };
     return remember(this.#cellsOfRequests, key, cells);
   }

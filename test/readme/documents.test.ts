@@ -218,6 +218,11 @@ class RecordingRegistry extends MetricsRegistry {
     return super.counter(name, help, labels);
   }
 
+  override money(name: string, help: string, labels: readonly string[]) {
+    this.seen.set(name, `counter ${labels.join(' ')}`);
+    return super.money(name, help, labels);
+  }
+
   override histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Histogram {
     this.seen.set(name, `histogram ${labels.join(' ')}`);
     return super.histogram(name, help, labels, bounds);
@@ -240,7 +245,7 @@ describe('metrics.md', () => {
 
   test('has those that the server adds, and no others', () => {
     const source = sourcesOf('src/cli', 'src/telemetry');
-    const registered = [...source.matchAll(/registry\.(?:counter|gauge|observed|histogram)\(\s*'([a-z_]+)'/g)];
+    const registered = [...source.matchAll(/registry\.(?:counter|money|gauge|observed|histogram)\(\s*'([a-z_]+)'/g)];
     expect(sorted(written.keys())).toEqual(sorted(registered.map(([, name = '']) => name)));
   });
 });
@@ -267,6 +272,15 @@ describe('the pages on configuration', () => {
     });
     expect(wrong).toEqual([]);
     expect(ways.length).toBeGreaterThan(10);
+  });
+
+  test('the keys in prices.md exist', () => {
+    const words = quoted(page('docs/guides/prices.md'));
+    const keys = words.flatMap(
+      (word) => /^(?:[a-z_]+\.)?([a-z_]*(?:_cost_|_price$|_config$|base_model)[a-z0-9_]*)/.exec(word)?.[1] ?? [],
+    );
+    expect(keys.length).toBeGreaterThan(10);
+    expect(keys.filter((key) => !known.has(key))).toEqual([]);
   });
 
   test('the keys in fallbacks.md exist', () => {

@@ -1,5 +1,6 @@
 import { deploymentId, type GroupName, groupName, providerId } from '../../src/core/ids.ts';
 import type { Outcome, ProviderWords, RejectReason } from '../../src/core/outcome.ts';
+import { NO_TERMS } from '../../src/core/price.ts';
 import {
   type Deployment,
   type ModelGroup,
@@ -97,6 +98,7 @@ export function snapshotOf(
       embeddingModel: null,
       requireUser: false,
     },
+    billing: NO_TERMS,
   };
 }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { nearest } from '../../core/nearest.ts';
+import { LONG_PROMPT_KEYS, SERVICE_KEYS } from '../../metering/price-keys.ts';
 import { isSensitive } from '../secret-names.ts';
-import { approximated, honoured, ignored, itemsRow, later, mapRow } from '../table.ts';
+import { approximated, honoured, ignored, itemsRow, later, mapRow, type Row } from '../table.ts';
 import {
   amount,
   anyNumber,
@@ -14,6 +15,7 @@ import {
   names,
   oneOf,
   positive,
+  price,
   seconds,
   text,
   texts,
@@ -24,7 +26,6 @@ import {
 
 /** Keys of `model_list[]` and what stands below them (litellm.md §1.4). */
 
-const price = z.union([amount], { error: 'US dollars, 0 or more' });
 const OTHER_CLOUD = 'the provider that it belongs to';
 const PROMPTS = 'prompt management';
 
@@ -75,32 +76,67 @@ function requestDefault<Schema extends z.ZodType>(schema: Schema) {
 /** The keys above, which go upstream as they are. */
 export const REQUEST_DEFAULTS: ReadonlySet<string> = new Set(Object.keys(requestDefaults));
 
-/** Prices of `litellm_params` and `model_info`. */
+/** Other units than tokens and requests. */
+const OTHER_UNITS = 'prices of seconds, pixels, characters and pictures';
+
+/** Prices of `litellm_params` and `model_info`; `metering/price-keys.ts` says what each means. */
 const prices = {
-  input_cost_per_token: honoured(price, 'US dollars for one input token; read by `cost-based-routing`.'),
-  output_cost_per_token: honoured(price, 'US dollars for one output token; read by `cost-based-routing`.'),
-  input_cost_per_second: later(price, 'prices other than per token'),
-  output_cost_per_second: later(price, 'prices other than per token'),
-  input_cost_per_pixel: later(price, 'prices other than per token'),
-  output_cost_per_pixel: later(price, 'prices other than per token'),
-  input_cost_per_character: later(price, 'prices other than per token'),
-  output_cost_per_character: later(price, 'prices other than per token'),
-  input_cost_per_query: later(price, 'prices other than per token'),
-  input_cost_per_image: later(price, 'prices other than per token'),
-  output_cost_per_image: later(price, 'prices other than per token'),
-  input_cost_per_audio_token: later(price, 'prices of audio'),
-  output_cost_per_audio_token: later(price, 'prices of audio'),
-  output_cost_per_reasoning_token: later(price, 'prices of reasoning'),
-  cache_read_input_token_cost: later(price, 'prices of cached tokens'),
-  cache_creation_input_token_cost: later(price, 'prices of cached tokens'),
-  cache_creation_input_token_cost_above_1hr: later(price, 'prices of cached tokens'),
-  input_cost_per_token_above_200k_tokens: later(price, 'tiered prices'),
-  output_cost_per_token_above_200k_tokens: later(price, 'tiered prices'),
-  input_cost_per_token_above_128k_tokens: later(price, 'tiered prices'),
-  output_cost_per_token_above_128k_tokens: later(price, 'tiered prices'),
-  input_cost_per_token_batches: later(price, 'prices of batches'),
-  output_cost_per_token_batches: later(price, 'prices of batches'),
+  input_cost_per_token: honoured(
+    price,
+    'US dollars for one input token; replaces what is known of all kinds of input.',
+  ),
+  output_cost_per_token: honoured(
+    price,
+    'US dollars for one output token; replaces what is known of all kinds of output.',
+  ),
+  cache_read_input_token_cost: honoured(price, 'The same for input read from a cache.'),
+  cache_creation_input_token_cost: honoured(price, 'The same for input written to a cache.'),
+  cache_creation_input_token_cost_above_1hr: honoured(price, 'The same for input written to a cache for an hour.'),
+  output_cost_per_reasoning_token: honoured(price, 'The same for reasoning.'),
+  citation_cost_per_token: honoured(price, 'The same for the text of cited sources (Perplexity).'),
+  input_cost_per_audio_token: honoured(price, 'The same for audio.'),
+  output_cost_per_audio_token: honoured(price, 'The same for audio.'),
+  input_cost_per_image_token: honoured(price, 'The same for images.'),
+  output_cost_per_image_token: honoured(price, 'The same for images.'),
+  input_cost_per_request: honoured(price, 'US dollars for one request, whatever its length.'),
+  search_context_cost_per_query: approximated(
+    map,
+    'US dollars for one web search: `search_context_size_medium`, else `_high`, else `_low`.',
+  ),
+  ...longPromptPrices(),
+  ...servicePrices(),
+  input_cost_per_second: later(price, OTHER_UNITS),
+  output_cost_per_second: later(price, OTHER_UNITS),
+  input_cost_per_pixel: later(price, OTHER_UNITS),
+  output_cost_per_pixel: later(price, OTHER_UNITS),
+  input_cost_per_character: later(price, OTHER_UNITS),
+  output_cost_per_character: later(price, OTHER_UNITS),
+  input_cost_per_query: later(price, OTHER_UNITS),
+  input_cost_per_image: later(price, OTHER_UNITS),
+  output_cost_per_image: later(price, OTHER_UNITS),
+  tiered_pricing: later(maps, 'prices by ranges of length; the keys with `_above_` are the way to write them'),
 };
+
+/** `…_above_200k_tokens` and its like, for the lengths that LiteLLM's price map has. */
+function longPromptPrices() {
+  return rowsOf(
+    LONG_PROMPT_KEYS,
+    'Price of the whole request when its prompt has more thousands of tokens than the name says.',
+  );
+}
+
+/** `…_flex`, `…_priority` and `…_batches`. */
+function servicePrices() {
+  return rowsOf(
+    SERVICE_KEYS,
+    'Price for answers of this tier of service. Default: for batches half, for the others the plain price.',
+  );
+}
+
+function rowsOf<Key extends string>(keys: readonly Key[], note: string): Record<Key, Row<typeof price>> {
+  // Each of the keys is there.
+  return Object.fromEntries(keys.map((key) => [key, honoured(price, note)])) as Record<Key, Row<typeof price>>;
+}
 
 export const litellmParams = {
   model: {
@@ -202,9 +238,9 @@ export const modelInfo = {
   id: honoured(looseText, 'Stable name of the deployment. Default: a hash of the entry.'),
   db_model: ignored(truth, 'set by the gateway'),
   mode: honoured(text, 'Shown in /model/info.'),
-  base_model: approximated(
+  base_model: honoured(
     text,
-    'Shown in /model/info; prices and context windows by this name come with cost tracking.',
+    'The model to take prices and context window of, for an Azure deployment with a name of its own.',
   ),
   ...prices,
   max_tokens: approximated(count, 'Shown; taken as max_output_tokens when that is absent.'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { approximated, honoured, ignored, later } from '../table.ts';
-import { anything, looseText, map, maps, oneOf, positive, seconds, text, texts, truth } from '../values.ts';
+import { approximated, honoured, ignored, later, mapRow } from '../table.ts';
+import { anything, looseText, map, maps, oneOf, positive, price, seconds, text, texts, truth } from '../values.ts';
 
 /** Keys of `general_settings` (litellm.md §1.9), and ours. */
 
@@ -28,6 +28,12 @@ const megabytes = z.union(
   ],
   SIZE,
 );
+
+const assumedPrice = {
+  input_cost_per_token: honoured(price, '(Tollgate) US dollars for one input token.'),
+  output_cost_per_token: honoured(price, '(Tollgate) US dollars for one output token.'),
+  input_cost_per_request: honoured(price, '(Tollgate) US dollars for one request.'),
+};
 
 export const generalSettings = {
   master_key: honoured(
@@ -142,6 +148,10 @@ export const generalSettings = {
   enable_drain_endpoint: later(truth, '/health/drain'),
   coordination_redis: later(map, 'state shared through Redis'),
   dangerously_permit_weak_or_unset_master_key: later(truth, 'a start without a master key'),
+  assumed_price: mapRow(assumedPrice, {
+    fate: 'honoured',
+    note: '(Tollgate) What budgets assume of a model whose price is not known; its spend stays recorded as unknown.',
+  }),
   error_profile: honoured(
     oneOf(['tollgate', 'litellm-1.81']),
     '(Tollgate) Whose statuses errors carry. Default tollgate.',

@@ -8,7 +8,9 @@ import {
   map,
   mapOf,
   maps,
+  price,
   seconds,
+  share,
   text,
   texts,
   timeLimit,
@@ -23,6 +25,11 @@ const CALLBACKS = 'logging callbacks; Prometheus metrics are always served';
 const KEYS = 'virtual keys and budgets';
 const GUARDRAILS = 'guardrails';
 const METRICS = 'choice of metric labels';
+const MARGIN = { error: 'a share, as 0.1 for 10 %, or `percentage` and `fixed_amount`' };
+const margin = z.union(
+  [amount, z.strictObject({ percentage: amount.optional(), fixed_amount: price.optional() }, MARGIN)],
+  MARGIN,
+);
 
 export const litellmSettings = {
   drop_params: honoured(truth, 'Leave out parameters that a provider does not take, instead of refusing the request.'),
@@ -74,8 +81,14 @@ export const litellmSettings = {
   post_call_rules: ignored(anything, 'Python hooks do not run here'),
   pre_call_rules: ignored(anything, 'Python hooks do not run here'),
   custom_provider_map: ignored(maps, 'Python providers do not run here; use openai/<model> with api_base'),
-  cost_discount_config: later(map, 'cost tracking'),
-  cost_margin_config: later(map, 'cost tracking'),
+  cost_discount_config: honoured(
+    mapOf(share, 'a map of providers to shares, as `{openai: 0.05}`'),
+    'Share of the cost that is taken off, by provider.',
+  ),
+  cost_margin_config: honoured(
+    mapOf(margin, 'a map of providers, or `global`, to a share or to `percentage` and `fixed_amount`'),
+    'What is added to the cost, by provider; `global` for the others. A share, or `percentage` (a share too) and `fixed_amount` in US dollars.',
+  ),
   priority_reservation: later(map, 'rate limits by priority'),
   priority_reservation_settings: later(map, 'rate limits by priority'),
   enable_json_schema_validation: later(truth, 'validation of answers'),
@@ -91,15 +104,15 @@ export const litellmSettings = {
     truth,
     'tokens are counted only for pre-call checks of long prompts: enable_pre_call_checks turns that off',
   ),
-  disable_end_user_cost_tracking: later(truth, 'cost tracking'),
-  disable_end_user_cost_tracking_prometheus_only: later(truth, 'cost tracking'),
-  enable_end_user_cost_tracking_prometheus_only: later(truth, 'cost tracking'),
+  disable_end_user_cost_tracking: later(truth, 'spend of end users'),
+  disable_end_user_cost_tracking_prometheus_only: later(truth, 'spend of end users'),
+  enable_end_user_cost_tracking_prometheus_only: later(truth, 'spend of end users'),
   prometheus_metrics_config: later(anything, METRICS),
   custom_prometheus_metadata_labels: later(texts, METRICS),
   custom_prometheus_tags: later(texts, METRICS),
   prometheus_initialize_budget_metrics: later(truth, METRICS),
   require_auth_for_metrics_endpoint: later(truth, 'a key for /metrics'),
-  include_cost_in_streaming_usage: later(truth, 'cost tracking'),
+  include_cost_in_streaming_usage: later(truth, 'the cost inside a stream'),
   return_response_headers: ignored(truth, 'provider headers always come back as llm_provider-*'),
   store_audit_logs: later(truth, 'the audit log'),
   tag_budget_config: later(map, KEYS),
@@ -108,5 +121,5 @@ export const litellmSettings = {
   ui_theme_config: ignored(map, 'the dashboard is another one'),
   check_provider_endpoint: later(truth, 'expansion of wildcards in /v1/models'),
   telemetry: ignored(truth, 'there is no telemetry'),
-  global_disable_no_log_param: later(truth, 'cost tracking'),
+  global_disable_no_log_param: later(truth, 'spend logs'),
 };

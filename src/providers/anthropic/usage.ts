@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../core/json.ts';
-import type { Usage } from '../../core/usage.ts';
+import { type JsonObject, numberMember } from '../../core/json.ts';
+import { serviceTier, type Usage } from '../../core/usage.ts';
 import type { IterationUsage, MessageUsage } from '../../wire/anthropic/messages.ts';
 import type { ChatUsage } from '../../wire/openai/chat.ts';
 import { chatUsage } from '../../wire/openai/usage.ts';
@@ -32,7 +32,18 @@ export function usageOf(total: MessageUsage, thinkingLength: number): Usage {
     reasoning: typeof reported === 'number' ? count(reported) : estimate,
     audioInput: 0,
     audioOutput: 0,
+    imageInput: 0,
+    imageOutput: 0,
+    citation: 0,
+    webSearches: webSearches(wire),
+    searchSize: null,
+    serviceTier: serviceTier(wire.service_tier),
   };
+}
+
+/** Fetches of pages are free; searches are not. */
+function webSearches({ server_tool_use: tools }: MessageUsage): number {
+  return count(tools === null || tools === undefined ? null : numberMember(tools, 'web_search_requests'));
 }
 
 /**

@@ -105,6 +105,8 @@ export const QUIRKY_HOSTS: readonly Host[] = [
           names: ['tools', 'tool_choice', 'parallel_tool_calls', 'n', 'stop', 'logit_bias', 'seed', 'logprobs'],
         },
       ],
+      // Deep research: 7,163 completion tokens beside 73,997 of reasoning (Perplexity's pricing page, "Example").
+      answers: { ...PURE_ANSWERS, reasoning: 'outside' },
     },
   },
   {

@@ -29,7 +29,7 @@ export function readReply(head: ReplyHead, body: Uint8Array, dialect: Dialect, a
   if (broken !== null) return { kind: 'failed', outcome: broken };
   const list = dialect === 'openai-embeddings' ? 'data' : 'choices';
   if (canBeSearched(bytes, list, answers)) {
-    return { kind: 'bytes', body, usage: searchedUsage(bytes, answers), finish: 'normal' };
+    return { kind: 'bytes', body, usage: searchedUsage(bytes, answers, dialect), finish: 'normal' };
   }
   const json = parse(bytes);
   if (!isObject(json)) return failed(`the answer is not valid JSON: ${quote(bytes)}`);
@@ -68,10 +68,17 @@ function canBeSearched(bytes: Buffer, list: 'choices' | 'data', answers: AnswerR
   return answers.toolCallsFinish === 'right' && telling.every((reason) => !bytes.includes(`"${reason}"`));
 }
 
-function searchedUsage(bytes: Buffer, answers: AnswerRules): Usage | null {
-  const text = lastTopLevelMember(bytes, 'usage');
-  const usage = text === null ? undefined : parse(Buffer.from(text));
-  return usage === undefined ? null : usageFrom({ usage }, answers.reasoning);
+/** Embeddings have no tiers of service, so that a megabyte of numbers need not be searched for one. */
+function searchedUsage(bytes: Buffer, answers: AnswerRules, dialect: Dialect): Usage | null {
+  const usage = searched(bytes, 'usage');
+  if (usage === undefined) return null;
+  const tier = dialect === 'openai-embeddings' ? undefined : searched(bytes, 'service_tier');
+  return usageFrom({ usage, service_tier: tier }, answers.reasoning);
+}
+
+function searched(bytes: Buffer, key: string): Json | undefined {
+  const text = lastTopLevelMember(bytes, key);
+  return text === null ? undefined : parse(Buffer.from(text));
 }
 
 function hasFiltered(json: JsonObject): boolean {

@@ -8,7 +8,7 @@ import { type ReasoningCount, usageOf } from '../../wire/openai/usage.ts';
  * Groq has them a second time in `x_groq.usage`, on streams for which nobody asked `include_usage` only there.
  */
 export function usageFrom(json: JsonObject, reasoning: ReasoningCount): Usage | null {
-  if (isObject(json.usage)) return usageOf(json.usage, reasoning);
+  if (isObject(json.usage)) return usageOf(json.usage, reasoning, json.service_tier ?? json.usage.service_tier);
   const { x_groq: groq } = json;
-  return isObject(groq) && isObject(groq.usage) ? usageOf(groq.usage, reasoning) : null;
+  return isObject(groq) && isObject(groq.usage) ? usageOf(groq.usage, reasoning, json.service_tier) : null;
 }

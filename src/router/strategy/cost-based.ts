@@ -1,4 +1,5 @@
 import type { Deployment } from '../../core/snapshot.ts';
+import { dollars, type PicoUsd } from '../../core/units.ts';
 import { lowest } from './choose.ts';
 import { isOverMinuteLimit } from './minute-limit.ts';
 import type { Strategy } from './strategy.ts';
@@ -12,6 +13,12 @@ export const costBased: Strategy = {
   pick: (candidates, { random }) => lowest(candidates, price, random),
 };
 
-function price(deployment: Deployment): number {
-  return (deployment.inputCostPerToken ?? UNKNOWN_PRICE) + (deployment.outputCostPerToken ?? UNKNOWN_PRICE);
+/** Of short prompts, at the latest price of which the hour does not matter: comparing needs no more. */
+function price({ price }: Deployment): number {
+  const rates = price?.sheets.findLast(({ when }) => when?.kind !== 'daily')?.standard.base;
+  return dollarsOr(rates?.input ?? null) + dollarsOr(rates?.output ?? null);
+}
+
+function dollarsOr(rate: PicoUsd | null): number {
+  return rate === null ? UNKNOWN_PRICE : dollars(rate);
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { type DeploymentWords, deploymentOf, outcomeOf, SETTINGS } from '../../../test/support/routing.ts';
 import { Story } from '../../../test/support/story.ts';
+import { NO_RATES } from '../../core/price.ts';
 import type { Deployment, RoutingSettings, RoutingStrategy } from '../../core/snapshot.ts';
-import { millis, seconds } from '../../core/units.ts';
+import { millis, picoUsd, seconds } from '../../core/units.ts';
 import { LoadTable } from '../load.ts';
 import { STRATEGIES } from './registry.ts';
 
@@ -209,19 +210,19 @@ describe.each(['usage-based-routing', 'usage-based-routing-v2'] as const)('%s', 
   });
 });
 
+/** A deployment at these US dollars for a token. */
+function costing(input: number, output: number | null): DeploymentWords {
+  const rate = (usd: number | null) => (usd === null ? null : picoUsd(usd * 1e12));
+  const base = { ...NO_RATES, input: rate(input), output: rate(output) };
+  const standard = { base, tiers: [] };
+  return { price: { sheets: [{ when: null, standard, flex: null, priority: null, batch: null }] } };
+}
+
 describe('cost-based-routing', () => {
   test.each<[string, Record<string, DeploymentWords>, string[]]>([
-    [
-      'the lowest sum',
-      { a: { inputCostPerToken: 3, outputCostPerToken: 1 }, b: { inputCostPerToken: 1, outputCostPerToken: 2 } },
-      ['b'],
-    ],
-    ['an unknown price is 5 + 5', { a: {}, b: { inputCostPerToken: 6, outputCostPerToken: 5 } }, ['a']],
-    [
-      'half of it may be known',
-      { a: { inputCostPerToken: 1 }, b: { inputCostPerToken: 4, outputCostPerToken: 1 } },
-      ['b'],
-    ],
+    ['the lowest sum', { a: costing(3, 1), b: costing(1, 2) }, ['b']],
+    ['an unknown price is 5 + 5', { a: {}, b: costing(6, 5) }, ['a']],
+    ['half of it may be known', { a: costing(1, null), b: costing(4, 1) }, ['b']],
   ])('%s', (_name, words, expected) => {
     expect(picked('cost-based-routing', group(words))).toEqual(expected);
   });

@@ -21,8 +21,8 @@ export function unfit(entry: LedgerEntry): string | null {
   if (!(Number.isInteger(status) && status >= 0 && status < 1000)) return `its status is ${status}`;
   for (const length of [duration, overhead, firstByte ?? 0])
     if (!(length >= 0 && length < LATEST)) return `it lasts ${length} ms`;
-  for (const [kind, tokens] of Object.entries(usage ?? {}))
-    if (!(Number.isSafeInteger(tokens) && tokens >= 0)) return `it used ${tokens} tokens of ${kind}`;
+  for (const [kind, count] of Object.entries(usage ?? {}))
+    if (typeof count === 'number' && !(Number.isSafeInteger(count) && count >= 0)) return `it used ${count} of ${kind}`;
   const { spend, assumed } = costOf(entry);
   for (const amount of [spend ?? 0n, assumed])
     if (amount < 0n || amount > LARGEST_COST) return `it cost ${amount} nano-dollars`;

@@ -93,6 +93,8 @@ export interface MessageUsage {
   } | null;
   readonly output_tokens_details?: { readonly thinking_tokens?: number } | null;
   readonly server_tool_use?: JsonObject | null;
+  /** `standard`, `priority` or `batch`. */
+  readonly service_tier?: string | null;
   /** With compaction: what each pass over the model used. */
   readonly iterations?: readonly IterationUsage[] | null;
 }

@@ -31,6 +31,30 @@ describe('usageOf', () => {
       { input: 20, cacheRead: 5, cacheWrite: 6 },
     ],
     ['reasoning at the top level', { completion_tokens: 9, reasoning_tokens: 4 }, { output: 9, reasoning: 4 }],
+    [
+      'images, and searches by either name',
+      {
+        prompt_tokens: 90,
+        completion_tokens: 20,
+        prompt_tokens_details: { image_tokens: 70 },
+        completion_tokens_details: { image_tokens: 9 },
+        server_tool_use: { web_search_requests: 2 },
+      },
+      { input: 90, output: 20, imageInput: 70, imageOutput: 9, webSearches: 2 },
+    ],
+    [
+      'citations, which Perplexity counts beside its words',
+      { prompt_tokens: 30, completion_tokens: 100, citation_tokens: 40, num_search_queries: 3, total_tokens: 130 },
+      { input: 30, output: 140, citation: 40, webSearches: 3 },
+    ],
+    ['the size of a search', { prompt_tokens: 30, search_context_size: 'medium' }, { input: 30, searchSize: 'medium' }],
+    [
+      'a total with thoughts that nothing else counts',
+      { prompt_tokens: 40, completion_tokens: 10, total_tokens: 120 },
+      { input: 40, output: 80, reasoning: 70 },
+    ],
+    ['a tier of service', { prompt_tokens: 1, service_tier: 'flex' }, { input: 1, serviceTier: 'flex' }],
+    ['a tier at the usual price', { prompt_tokens: 1, service_tier: 'on_demand' }, { input: 1 }],
     // Hosts do send more cached than prompt tokens; what to charge then is not decided here.
     [
       'a part above its whole',
@@ -45,6 +69,8 @@ describe('usageOf', () => {
     const json = { prompt_tokens: 288, completion_tokens: 27, completion_tokens_details: { reasoning_tokens: 313 } };
     expect(usageOf(json, 'outside')).toEqual({ ...NO_USAGE, input: 288, output: 340, reasoning: 313 });
     expect(usageOf(json, 'inside')).toEqual({ ...NO_USAGE, input: 288, output: 27, reasoning: 313 });
+    const whole = { ...json, total_tokens: 628 };
+    expect(usageOf(whole, 'outside')).toEqual({ ...NO_USAGE, input: 288, output: 340, reasoning: 313 });
   });
 });
 

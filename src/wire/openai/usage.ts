@@ -1,8 +1,8 @@
 import { type JsonObject, numberMember, objectMember } from '../../core/json.ts';
-import type { Usage } from '../../core/usage.ts';
+import { searchSize, serviceTier, type Usage } from '../../core/usage.ts';
 import type { ChatUsage } from './chat.ts';
 
-/** Where a host counts its reasoning tokens: within `completion_tokens`, or beside them as xAI does. */
+/** Where a host counts its reasoning tokens: within `completion_tokens`, or beside them as xAI and Perplexity do. */
 export type ReasoningCount = 'inside' | 'outside';
 
 /**
@@ -12,11 +12,19 @@ export type ReasoningCount = 'inside' | 'outside';
  * `prompt_tokens_details` (OpenAI), `prompt_cache_hit_tokens` (DeepSeek), `cached_tokens` (Moonshot) or Anthropic's
  * names (LiteLLM). Parts may be larger than their whole; hosts do send 416 cached of 249 prompt tokens.
  *
+ * What a total has beyond its parts is reasoning: Gemini's endpoint leaves it out of `completion_tokens` and has no
+ * other place for it (recording gemini/openai-compat-tools-without-id, where 35 + 12 are 109).
+ *
+ * @param tier `service_tier` of the answer, which OpenAI puts beside its usage and Mistral inside
  * @returns null when the object counts nothing; values that are no counts are 0
  * @see specs/openai.md §2; research/provider-quirks.md, "Usage"; xAI: recording xai/chat-tool-stream, where
  *   288 + 27 + 313 reasoning = 628
  */
-export function usageOf(usage: JsonObject, reasoningCount: ReasoningCount = 'inside'): Usage | null {
+export function usageOf(
+  usage: JsonObject,
+  reasoningCount: ReasoningCount = 'inside',
+  tier: unknown = usage.service_tier,
+): Usage | null {
   const prompt = numberMember(usage, 'prompt_tokens');
   const completion = numberMember(usage, 'completion_tokens');
   const total = numberMember(usage, 'total_tokens');
@@ -24,10 +32,14 @@ export function usageOf(usage: JsonObject, reasoningCount: ReasoningCount = 'ins
   const promptDetails = objectMember(usage, 'prompt_tokens_details') ?? {};
   const outputDetails = objectMember(usage, 'completion_tokens_details') ?? {};
   const reasoning = count(outputDetails, 'reasoning_tokens') ?? count(usage, 'reasoning_tokens') ?? 0;
-  const output = Math.max(0, completion ?? 0);
+  const citation = count(usage, 'citation_tokens') ?? 0;
+  const stated = Math.max(0, completion ?? 0);
+  const input = Math.max(0, prompt ?? (total ?? 0) - stated);
+  const output = stated + citation + (reasoningCount === 'outside' ? reasoning : 0);
+  const hidden = completion === null || total === null ? 0 : Math.max(0, total - input - output);
   return {
-    input: Math.max(0, prompt ?? (total ?? 0) - output),
-    output: reasoningCount === 'outside' ? output + reasoning : output,
+    input,
+    output: output + hidden,
     cacheRead:
       count(promptDetails, 'cached_tokens') ??
       count(usage, 'prompt_cache_hit_tokens') ??
@@ -40,10 +52,22 @@ export function usageOf(usage: JsonObject, reasoningCount: ReasoningCount = 'ins
       count(usage, 'cache_creation_input_tokens') ??
       0,
     cacheWriteHour: 0,
-    reasoning,
+    reasoning: reasoning + hidden,
     audioInput: count(promptDetails, 'audio_tokens') ?? 0,
     audioOutput: count(outputDetails, 'audio_tokens') ?? 0,
+    imageInput: count(promptDetails, 'image_tokens') ?? 0,
+    imageOutput: count(outputDetails, 'image_tokens') ?? 0,
+    citation,
+    webSearches: searches(usage),
+    searchSize: searchSize(usage.search_context_size),
+    serviceTier: serviceTier(tier),
   };
+}
+
+/** As Perplexity counts them, or as Anthropic does and translated answers repeat. */
+function searches(usage: JsonObject): number {
+  const tools = objectMember(usage, 'server_tool_use') ?? {};
+  return count(usage, 'num_search_queries') ?? count(tools, 'web_search_requests') ?? 0;
 }
 
 /**
