@@ -2,12 +2,13 @@ import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/identity.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { type Soon, whenThere } from '../core/soon.ts';
 import { memberOf } from '../endpoints/check.ts';
 import type { EndpointMatch } from '../endpoints/registry.ts';
 import { requestSize } from '../endpoints/request-size.ts';
 import type { ClientCall } from '../providers/provider.ts';
 import { isClientList } from '../router/request.ts';
-import type { ServerRequest } from '../transport/server.ts';
+import type { BodyFault, ServerRequest } from '../transport/server.ts';
 import { edited, type JsonBody, scanObject } from '../wire/json-splice.ts';
 import { authenticate } from './authenticate.ts';
 import { type Controls, readControls } from './controls.ts';
@@ -42,20 +43,36 @@ export interface ClientGone {
  *
  * A body is read only for a caller we know.
  */
-export async function accept(
+export function accept(
   request: ServerRequest,
   match: EndpointMatch,
   snapshot: Snapshot,
   ports: Pick<GatewayPorts, 'keys' | 'admission'>,
-): Promise<Accepted | NotAccepted | ClientGone> {
-  const principal = await authenticate(request, snapshot, ports.keys);
-  if ('message' in principal) return refused(principal);
+): Soon<Accepted | NotAccepted | ClientGone> {
+  const arrival: Arrival = { request, match, snapshot, ports };
+  return whenThere(authenticate(request, snapshot, ports.keys), (principal) => {
+    if ('message' in principal) return refused(principal);
+    return whenThere(request.readBody(), (bytes) =>
+      bytes instanceof Uint8Array ? read(arrival, principal, bytes) : unread(bytes, snapshot),
+    );
+  });
+}
 
-  const bytes = await request.readBody();
-  if (!(bytes instanceof Uint8Array)) {
-    if (bytes.kind === 'client-gone') return { kind: 'client-gone', model: '' };
-    return refused(bodyFault(bytes, snapshot.server.maxRequestBytes));
-  }
+/** A request that is being looked at. */
+interface Arrival {
+  readonly request: ServerRequest;
+  readonly match: EndpointMatch;
+  readonly snapshot: Snapshot;
+  readonly ports: Pick<GatewayPorts, 'keys' | 'admission'>;
+}
+
+function unread(fault: BodyFault, snapshot: Snapshot): NotAccepted | ClientGone {
+  if (fault.kind === 'client-gone') return { kind: 'client-gone', model: '' };
+  return refused(bodyFault(fault, snapshot.server.maxRequestBytes));
+}
+
+function read(arrival: Arrival, principal: Principal, bytes: Uint8Array): Soon<Accepted | NotAccepted> {
+  const { request, match, snapshot, ports } = arrival;
   const body = scanObject(bytes);
   if (body.kind === 'fault') return refused(jsonFault(body, bytes));
 
@@ -68,7 +85,7 @@ export async function accept(
 
   // Whatever could fail comes before the lease, so that none is left unsettled.
   const call = clientCall(body, controls, match, snapshot);
-  const lease = await ports.admission.admit({
+  const lease = ports.admission.admit({
     principal,
     path: `/${match.endpoint.operation}`,
     method: request.method,
@@ -77,8 +94,11 @@ export async function accept(
     tags: controls.tags,
     customer: controls.user,
   });
-  if ('kind' in lease) return refused(lease, model);
-  return { kind: 'accepted', principal, controls, model, lease, call };
+  return whenThere(lease, (granted) =>
+    'kind' in granted
+      ? refused(granted, model)
+      : { kind: 'accepted', principal, controls, model, lease: granted, call },
+  );
 }
 
 /** Members that a fallback may put in the place of the body's: they count like the body's own. */

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/identity.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { type Soon, whenThere } from '../core/soon.ts';
 import type { ServerRequest } from '../transport/server.ts';
 import type { Authenticator } from './ports.ts';
 
@@ -20,26 +21,36 @@ const KEY_HEADERS = [
  *
  * Clients may send several of the headers, one of them with a dummy: the first that holds a known key counts.
  */
-export async function authenticate(
+export function authenticate(
   request: ServerRequest,
   snapshot: Snapshot,
   keys: Authenticator,
-): Promise<Principal | GatewayError> {
+): Soon<Principal | GatewayError> {
   const custom = snapshot.server.keyHeader;
-  let refusal: GatewayError | null = null;
-  for (const header of custom === null ? KEY_HEADERS : [custom.toLowerCase()]) {
-    const value = request.header(header);
-    if (value === null || value === '') continue;
-    const key = header === 'authorization' || custom !== null ? bearer(value) : withoutScheme(value);
-    if (key === null) {
-      refusal ??= malformed(header);
-      continue;
-    }
-    const principal = await keys.authenticate(hash('sha256', key));
-    if (principal !== null) return principal;
-    refusal ??= unknown(header, key);
-  }
-  return refusal ?? noKey(custom);
+  const headers = custom === null ? KEY_HEADERS : [custom.toLowerCase()];
+  return firstKnown({ request, keys, custom, headers }, 0, null);
+}
+
+interface Search {
+  readonly request: ServerRequest;
+  readonly keys: Authenticator;
+  readonly custom: string | null;
+  readonly headers: readonly string[];
+}
+
+/** Goes through the headers from `index` on; `refusal` is what the first unusable one was refused with. */
+function firstKnown(search: Search, index: number, refusal: GatewayError | null): Soon<Principal | GatewayError> {
+  const { request, keys, custom, headers } = search;
+  const header = headers[index];
+  if (header === undefined) return refusal ?? noKey(custom);
+  const value = request.header(header);
+  if (value === null || value === '') return firstKnown(search, index + 1, refusal);
+  const key = header === 'authorization' || custom !== null ? bearer(value) : withoutScheme(value);
+  if (key === null) return firstKnown(search, index + 1, refusal ?? malformed(header));
+  return whenThere(
+    keys.authenticate(hash('sha256', key)),
+    (principal) => principal ?? firstKnown(search, index + 1, refusal ?? unknown(header, key)),
+  );
 }
 
 /** Whether a request may be answered from the master key alone; compares hashes in constant time. */

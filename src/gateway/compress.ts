@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { HeaderPair } from '../core/http.ts';
+import type { Soon } from '../core/soon.ts';
 import type { ServerRequest } from '../transport/server.ts';
 
 /** Below this, compressing costs more than it saves: official clients ask for gzip with every request. */
@@ -9,16 +10,16 @@ const FASTEST = { level: 1 };
 const compress = promisify(gzip);
 
 /** The body as the client gets it: gzip when it asked for that and the body is large. Off the main thread. */
-export async function compressed(
+export function compressed(
   request: ServerRequest,
   headers: readonly HeaderPair[],
   body: Uint8Array,
-): Promise<{ readonly headers: readonly HeaderPair[]; readonly body: Uint8Array }> {
+): Soon<{ readonly headers: readonly HeaderPair[]; readonly body: Uint8Array }> {
   if (body.length < WORTH_IT || !acceptsGzip(request.header('accept-encoding'))) return { headers, body };
-  return {
+  return compress(body, FASTEST).then((bytes) => ({
     headers: [...headers, ['content-encoding', 'gzip'], ['vary', 'accept-encoding']],
-    body: await compress(body, FASTEST),
-  };
+    body: bytes,
+  }));
 }
 
 /** Whether `Accept-Encoding` takes gzip (RFC 9110 §12.5.3); a quality of 0 refuses it. */

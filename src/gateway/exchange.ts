@@ -5,6 +5,7 @@ import { requestId } from '../core/ids.ts';
 import type { RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Failure, type Outcome, verdict } from '../core/outcome.ts';
 import type { Deployment, Snapshot } from '../core/snapshot.ts';
+import { type Soon, whenThere } from '../core/soon.ts';
 import { type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { Service } from '../endpoints/endpoint.ts';
@@ -16,7 +17,7 @@ import type { Attempt as AttemptTry, Decision, Route } from '../router/route.ts'
 import type { ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
 import type { ChatCompletion } from '../wire/openai/chat.ts';
 import { type Accepted, accept } from './accept.ts';
-import { Attempt, type AttemptEnd, type StreamEnd } from './attempt.ts';
+import { Attempt, type AttemptEnd } from './attempt.ts';
 import { addCost } from './billing.ts';
 import { compressed } from './compress.ts';
 import { conclude } from './conclude.ts';
@@ -25,7 +26,7 @@ import { errorOf, exhaustedError, statusFor } from './failure.ts';
 import { addCors, addRetryAfter, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted, withPermitted } from './plan.ts';
-import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
+import { callContext, type Prepared, prepare, providerName, type Target } from './prepare.ts';
 import { routeError } from './refusals.ts';
 import type { Slot, Ticket } from './slots.ts';
 import { type AttemptDecision, Story } from './story.ts';
@@ -78,12 +79,8 @@ export class Exchange {
   }
 
   /** Runs the exchange; the promise settles with the answer, while a stream goes on afterwards. Never rejects. */
-  async run(): Promise<ServerResponse> {
-    try {
-      return await this.#run();
-    } catch (error) {
-      return this.#crashed(error);
-    }
+  run(): Promise<ServerResponse> {
+    return this.#run().catch((error) => this.#crashed(error));
   }
 
   /** The gateway ends before the answer does: a stream gets its error event, who waits for an answer a refusal. */
@@ -94,7 +91,8 @@ export class Exchange {
   }
 
   async #run(): Promise<ServerResponse> {
-    const accepted = await accept(this.#request, this.#match, this.#snapshot, this.#deps.ports);
+    const acceptance = accept(this.#request, this.#match, this.#snapshot, this.#deps.ports);
+    const accepted = acceptance instanceof Promise ? await acceptance : acceptance;
     const story = this.#story;
     story.model = accepted.model;
     if (accepted.kind === 'client-gone') return this.#gone();
@@ -116,7 +114,9 @@ export class Exchange {
       if (this.#isGone) return this.#gone();
       if (this.#isStopping) return this.#refuse(shuttingDown());
 
-      const end = await this.#attempt(accepted, decision);
+      const first = await this.#try(accepted, decision);
+      const refusal = this.#usageRefusal(accepted, decision, first);
+      const end = refusal === null ? first : await this.#tryAgain(accepted, decision, refusal);
       if ('message' in end) return this.#refuse(end);
       if (end.kind === 'stream') return this.#streaming(end, decision);
       const outcome =
@@ -144,16 +144,18 @@ export class Exchange {
 
   // One attempt.
 
-  async #attempt(accepted: Accepted, decision: AttemptDecision): Promise<AttemptEnd | GatewayError> {
-    const end = await this.#try(accepted, decision);
-    if ('message' in end || end.kind !== 'failed') return end;
-    // The client did not ask for what was refused: the same deployment gets the request without it.
-    if (!this.#deps.usageRefusals.learn(decision.deployment.id, accepted.call, end.outcome)) return end;
-    this.#noteAttempt(decision, end.outcome);
+  /** The client did not ask for what was refused: then the same deployment gets the request without it. */
+  #usageRefusal({ call }: Accepted, { deployment }: AttemptDecision, end: AttemptEnd | GatewayError): Failure | null {
+    if ('message' in end || end.kind !== 'failed') return null;
+    return this.#deps.usageRefusals.learn(deployment.id, call, end.outcome) ? end.outcome : null;
+  }
+
+  async #tryAgain(accepted: Accepted, decision: AttemptDecision, refusal: Failure): Promise<AttemptEnd | GatewayError> {
+    this.#noteAttempt(decision, refusal);
     return this.#try(accepted, { ...decision, delay: millis(0) });
   }
 
-  async #try(accepted: Accepted, decision: AttemptDecision): Promise<AttemptEnd | GatewayError> {
+  #try(accepted: Accepted, decision: AttemptDecision): Soon<AttemptEnd | GatewayError> {
     this.#story.begin();
     const target = { accepted, decision, match: this.#match, snapshot: this.#snapshot };
     const mayAsk = this.#deps.usageRefusals.mayAsk(decision.deployment.id);
@@ -161,20 +163,31 @@ export class Exchange {
       id: this.#deps.ports.hexId(),
       mayAskUsage: mayAsk,
     });
-    const mock = await this.#mocked(accepted, decision, context);
-    if (mock !== null) return mock;
-    const prepared = prepare(target, context);
-    if ('message' in prepared) return prepared;
-    this.#story.dropped = prepared.request.dropped;
-    this.#service = prepared.service;
-    return this.#call(prepared, decision);
+    const isMocked = accepted.controls.mock !== null || decision.deployment.mockResponse !== null;
+    const mocked = isMocked ? this.#mocked(accepted, decision, context) : null;
+    return whenThere(mocked, (mock) => mock ?? this.#send(target, context));
   }
 
-  async #call({ provider, service, request, context }: Prepared, decision: AttemptDecision): Promise<AttemptEnd> {
-    const { slots, clock, upstream, load, health } = this.#deps;
+  #send(target: Target, context: CallContext): Soon<AttemptEnd | GatewayError> {
+    const prepared = prepare(target, context);
+    if ('message' in prepared) return prepared;
+    const { decision } = target;
+    this.#story.dropped = prepared.request.dropped;
+    this.#service = prepared.service;
+    const { slots, clock } = this.#deps;
+    const patience = minus(decision.limits.deadline, clock.now());
+    const taken = slots.take(decision.deployment, this.#snapshot.routing, patience);
+    const place = taken.kind === 'slot' ? taken : this.#queued(taken);
+    return whenThere(place, (slot) => this.#call(prepared, decision, slot));
+  }
+
+  #call(
+    { provider, service, request, context }: Prepared,
+    decision: AttemptDecision,
+    slot: Slot | null,
+  ): Soon<AttemptEnd> {
+    const { clock, upstream, load, health } = this.#deps;
     const { deployment, limits } = decision;
-    const taken = slots.take(deployment, this.#snapshot.routing, minus(limits.deadline, clock.now()));
-    const slot = taken.kind === 'slot' ? taken : await this.#queued(taken);
     if (this.#isGone || this.#isStopping) {
       slot?.release();
       return { kind: 'failed', outcome: { kind: 'client-gone' } };
@@ -197,10 +210,7 @@ export class Exchange {
       clock,
     );
     this.#current = attempt;
-    const end = await attempt.start(upstream, request).done;
-    if (end.kind === 'stream') releaseAfter(end.whole, slot);
-    else slot.release();
-    return end;
+    return holding(slot, attempt.start(upstream, request).done);
   }
 
   /** Waits for a place, but not for a client that left. */
@@ -258,7 +268,7 @@ export class Exchange {
 
   // Endings.
 
-  async #answer(end: Extract<AttemptEnd, { kind: 'reply' }>, accepted: Accepted): Promise<ServerResponse> {
+  #answer(end: Extract<AttemptEnd, { kind: 'reply' }>, accepted: Accepted): Soon<ServerResponse> {
     const { encoder } = this.#match.endpoint;
     const { reply } = end;
     this.#story.answerBegins();
@@ -270,8 +280,7 @@ export class Exchange {
     const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
     this.#settle('success', 200, reply.usage);
     this.#meterFallback(true);
-    const sent = await compressed(this.#request, headers, bytes);
-    return whole(200, sent.headers, sent.body);
+    return whenThere(compressed(this.#request, headers, bytes), (sent) => whole(200, sent.headers, sent.body));
   }
 
   /** The answering facet's bytes when they are what this client speaks, else translated from the hub. */
@@ -408,9 +417,18 @@ export class Exchange {
   }
 }
 
-/** Not a closure in `#call`: one made in an async function keeps all its variables, here the request's body. */
-function releaseAfter(whole: Promise<StreamEnd>, slot: Slot): void {
-  void whole.then(() => slot.release());
+/**
+ * Gives the slot back when the attempt is over, or the stream that came of it.
+ *
+ * Not closures in `#call`: those would keep all its variables, among them the request's body.
+ */
+function holding(slot: Slot, done: Promise<AttemptEnd>): Promise<AttemptEnd> {
+  if (!slot.isCounted) return done;
+  return done.then((end) => {
+    if (end.kind === 'stream') void end.whole.then(() => slot.release());
+    else slot.release();
+    return end;
+  });
 }
 
 function shuttingDown(): GatewayError {

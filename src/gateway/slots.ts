@@ -9,6 +9,8 @@ const REQUESTS_PER_MINUTE_PER_SLOT = 6;
 /** A place at a deployment; `release` may be called more than once. */
 export interface Slot {
   readonly kind: 'slot';
+  /** False where no limit is set: then there is nothing to release. */
+  readonly isCounted: boolean;
   release(): void;
 }
 
@@ -31,7 +33,7 @@ interface Queue {
   readonly waiting: Set<Waiter>;
 }
 
-const FREE_SLOT: Slot = { kind: 'slot', release() {} };
+const FREE_SLOT: Slot = { kind: 'slot', isCounted: false, release() {} };
 
 /**
  * The semaphore of each deployment (`max_parallel_requests`): requests over the limit wait, they are not refused.
@@ -85,6 +87,7 @@ export class Slots {
     let isHeld = true;
     return {
       kind: 'slot',
+      isCounted: true,
       release: () => {
         if (!isHeld) return;
         isHeld = false;

@@ -114,9 +114,22 @@ class ScannedBody implements JsonBody {
 
   pieces(edits: readonly Edit[]): readonly Uint8Array[] {
     if (edits.length === 0) return [this.bytes];
+    const only = edits.length === 1 ? edits[0] : undefined;
+    if (only?.kind === 'set' && this.has(only.key)) return this.#withValue(only.key, only.raw);
     const plan = new SplicePlan(this.#table);
     for (const edit of edits) plan.apply(edit);
     return plan.isEmpty ? [this.bytes] : plan.write(this.#buffer);
+  }
+
+  /** The one edit that nearly every request needs: another model's name in the place of the client's. */
+  #withValue(key: string, raw: string | Uint8Array): readonly Uint8Array[] {
+    const index = this.#table.indexOf(key);
+    const buffer = this.#buffer;
+    return [
+      buffer.subarray(0, this.#table.valueStart(index)),
+      typeof raw === 'string' ? Buffer.from(raw) : raw,
+      buffer.subarray(this.#table.valueEnd(index)),
+    ];
   }
 }
 

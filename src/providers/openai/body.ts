@@ -51,8 +51,10 @@ function setModel(body: JsonBody, name: string, prefix: string, edits: Edits): v
 
 /** `extra_body` and the like: what the operator adds where the client said nothing. */
 function addExtraBody(body: JsonBody, context: CallContext, edits: Edits): void {
+  const extra = Object.entries(context.deployment.upstream.extraBody);
+  if (extra.length === 0) return;
   const renamed = [...edits.values()].map((edit) => (edit.kind === 'rename' ? edit.to : null));
-  for (const [key, value] of Object.entries(context.deployment.upstream.extraBody)) {
+  for (const [key, value] of extra) {
     if (value !== undefined && !body.has(key) && !renamed.includes(key))
       edits.set(key, set(key, JSON.stringify(value)));
   }
