@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readFile(path: string): string;
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
   writeError(text: string): void;
 }
 

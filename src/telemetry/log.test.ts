@@ -47,3 +47,19 @@ test('a message below the level is not written', () => {
   expect(lines).not.toContain('quiet');
   expect(lines).toContain('loud');
 });
+
+test('lines of any size and any script arrive whole and in order', () => {
+  const chunks: Buffer[] = [];
+  const log = createLogger(
+    'info',
+    (bytes) => chunks.push(bytes),
+    () => 0,
+  );
+  const texts = [10, 30_000, 30_000, 70_000, 10, 200_000, 5].map(
+    (size, index) => `${index}${'ü漢😀'.repeat(size / 4)}`,
+  );
+  for (const text of texts) log.info(text);
+  log.flush();
+  const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(texts);
+});
