@@ -97,7 +97,7 @@ async function checkAll(launched: readonly Launched[]): Promise<string[]> {
 /** Long enough for the compilers of the engine to settle; each kind of load once more is warmed in round 0. */
 async function warmUp(launched: readonly Launched[]): Promise<void> {
   for (const { port } of launched)
-    for (const workload of WORKLOADS.filter(({ name }) => name === 'small x 64' || name === 'stream x 64'))
+    for (const workload of WORKLOADS.filter(({ name }) => ['small x 64', '1m x 64', 'stream x 64'].includes(name)))
       await runLoad(folder, port, workload, 5 * pace);
 }
 

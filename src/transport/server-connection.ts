@@ -87,10 +87,11 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
 
   drained(): void {
     const isDrained = this.#writer.drain();
-    if (this.#state === 'lingering') {
-      if (isDrained) this.#halfClose();
-      else this.deadline = this.#idleDeadline();
-    } else if (isDrained) this.#stream?.drained();
+    // Whoever still reads a finished answer is not idle.
+    if (this.deadline !== NEVER) this.deadline = this.#idleDeadline();
+    if (!isDrained) return;
+    if (this.#state === 'lingering') this.#halfClose();
+    else this.#stream?.drained();
   }
 
   /** The client has sent FIN: it wants no answer any more, save what is on its way already. */

@@ -56,3 +56,29 @@ test('who does not finish a head, or idles after an answer, is hung up on; who w
   // Resolves early only because nothing is left to wait for, the clients that stopped reading included.
   await server.stop(60_000);
 }, 40_000);
+
+test('who reads a long answer slowly is not taken for idle', async () => {
+  const size = 40 << 20;
+  const server = serve(
+    { hostname: '127.0.0.1', port: 0, maxBodyBytes: 1000, bodyTimeoutMs: 60_000, idleSeconds: 1 },
+    () => ({ kind: 'whole', status: 200, headers: [], body: Buffer.alloc(size, 'x') }),
+    () => {},
+  );
+  const client = rawClient(server.port, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  let pauseAt = 0;
+  // A few megabytes every 150 ms: two seconds and more for all, where one is allowed for idling.
+  client.socket.on('data', () => {
+    if (client.receivedBytes() < pauseAt) return;
+    pauseAt = client.receivedBytes() + (3 << 20);
+    client.socket.pause();
+    setTimeout(() => client.socket.resume(), 150);
+  });
+  const whole = Promise.withResolvers<void>();
+  client.socket.on('data', () => {
+    if (client.receivedBytes() > size) whole.resolve();
+  });
+  await Promise.race([whole.promise, client.closed]);
+  expect(client.receivedBytes()).toBeGreaterThan(size);
+  client.socket.destroy();
+  await server.stop(60_000);
+}, 40_000);
