@@ -63,3 +63,23 @@ test('lines of any size and any script arrive whole and in order', () => {
   const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(texts);
 });
+
+test('a line of the hot path tells the same time as Date does', () => {
+  let lines = '';
+  let now = 0;
+  const log = createLogger(
+    'info',
+    (bytes) => {
+      lines += bytes;
+    },
+    () => now,
+  );
+  const times = [0, 1, 999, 1000, 1_795_300_000_042, 1_795_300_000_999, 1_795_300_001_000, 951_782_399_005];
+  for (now of times) log.line('info', () => '"x":1}');
+  log.flush();
+  const told = lines
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { time: string }).time);
+  expect(told).toEqual(times.map((time) => new Date(time).toISOString()));
+});

@@ -33,6 +33,7 @@ export interface Logger {
  */
 export function createLogger(level: LogLevel, write: (lines: Buffer) => void, wall: () => number): Logger {
   const lowest = RANK[level];
+  const time = isoTime();
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   let used = 0;
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -59,9 +60,23 @@ export function createLogger(level: LogLevel, write: (lines: Buffer) => void, wa
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
     line: (at, rest) => {
-      if (RANK[at] >= lowest) append(at, `{"time":"${new Date(wall()).toISOString()}","level":"${at}",${rest()}\n`);
+      if (RANK[at] >= lowest) append(at, `{"time":"${time(wall())}","level":"${at}",${rest()}\n`);
     },
     flush,
+  };
+}
+
+/** `Date.toISOString`, with the part down to the second made once a second. */
+function isoTime(): (wall: number) => string {
+  let second = Number.NaN;
+  let prefix = '';
+  return (wall) => {
+    const of = Math.floor(wall / 1000);
+    if (of !== second) {
+      second = of;
+      prefix = new Date(of * 1000).toISOString().slice(0, -4);
+    }
+    return `${prefix}${String(Math.floor(wall) - of * 1000).padStart(3, '0')}Z`;
   };
 }
 

@@ -19,8 +19,8 @@ function requestLine(entry: LedgerEntry): string {
   const { usage } = entry;
   return (
     `"message":"request","call_id":"${entry.callId}","endpoint":"${entry.endpoint}"` +
-    `,"requested_model":${text(entry.requestedModel)},"group":${own(entry.group)}` +
-    `,"deployment":${own(entry.deployment)},"provider":${own(entry.provider)}` +
+    `,"requested_model":${name(entry.requestedModel)},"group":${name(entry.group)}` +
+    `,"deployment":${name(entry.deployment)},"provider":${name(entry.provider)}` +
     `,"stream":${entry.isStreaming},"end":"${entry.end}","status":${entry.status}` +
     `,"duration_ms":${round(entry.duration)},"overhead_ms":${round(entry.overhead)}` +
     `,"first_byte_ms":${entry.firstByte === null ? null : round(entry.firstByte)}` +
@@ -38,14 +38,24 @@ function costText(cost: Cost | null): string {
 function attemptText(attempt: AttemptRecord): string {
   const outcome = attempt.outcome === 'success' ? '"success"' : text(attempt.outcome);
   return (
-    `{"deployment":${own(attempt.deployment)},"outcome":${outcome}` +
+    `{"deployment":${name(attempt.deployment)},"outcome":${outcome}` +
     `,"delay_ms":${round(attempt.delay)},"duration_ms":${round(attempt.duration)}}`
   );
 }
 
-/** A name of the configuration's own. */
-function own(value: string | null): string {
-  return value === null ? 'null' : JSON.stringify(value);
+/** Names come again and again: this many are remembered as JSON. */
+const MOST_NAMES = 1000;
+const names = new Map<string, string>();
+
+/** A name: of the configuration's own, or of a model that a client asked for. */
+function name(value: string | null): string {
+  if (value === null) return 'null';
+  const known = names.get(value);
+  if (known !== undefined) return known;
+  if (names.size >= MOST_NAMES) names.clear();
+  const made = text(value);
+  names.set(value, made);
+  return made;
 }
 
 /** Words of a client or a provider. */
