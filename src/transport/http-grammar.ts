@@ -63,17 +63,31 @@ export function tooLarge(message: string): MessageFault {
 }
 
 /**
+ * The lines of the last head that came over a connection.
+ *
+ * Clients and providers repeat themselves: a line that is there again, at the same place, is known to be sound and need
+ * not be taken apart. That is most of the work and of the memory of a head.
+ */
+export class HeadMemory {
+  /** With their CRLF. */
+  readonly lines: string[] = [];
+  readonly pairs: HeaderPair[] = [];
+}
+
+/** Lines remembered of a head; what comes behind is taken apart each time. */
+const MOST_LINES = 64;
+
+/**
  * Takes the head of a request apart.
  *
- * @param text the head as latin-1, from the request line to before the blank line
+ * @param text the head as latin-1, without its blank line: every line ends in CRLF
  */
-export function parseRequestHead(text: string): RequestHead | MessageFault {
+export function parseRequestHead(text: string, memory: HeadMemory): RequestHead | MessageFault {
   const end = text.indexOf('\r\n');
-  const line = REQUEST_LINE.exec(end < 0 ? text : text.slice(0, end));
+  const line = REQUEST_LINE.exec(text.slice(0, end));
   if (line === null && !OTHER_VERSION.test(text)) return malformed('the first line is not METHOD TARGET HTTP/1.1');
-  const headers: HeaderPair[] = [];
-  const fault = end < 0 ? null : parseLines(text, end + 2, headers);
-  if (fault !== null) return fault;
+  const headers = parseLines(text, end + 2, memory);
+  if ('kind' in headers) return headers;
   if (line === null)
     return { kind: 'malformed', code: 'EVERSION', message: 'this server speaks HTTP/1.1 and HTTP/1.0' };
   // The groups are there when the expression matches.
@@ -84,39 +98,59 @@ export function parseRequestHead(text: string): RequestHead | MessageFault {
 /**
  * Takes the head of a response apart.
  *
- * @param text the head as latin-1, from the status line to before the blank line
+ * @param text the head as latin-1, without its blank line: every line ends in CRLF
  */
-export function parseResponseHead(text: string): ResponseHead | MessageFault {
+export function parseResponseHead(text: string, memory: HeadMemory): ResponseHead | MessageFault {
   const end = text.indexOf('\r\n');
-  const line = STATUS_LINE.exec(end < 0 ? text : text.slice(0, end));
+  const line = STATUS_LINE.exec(text.slice(0, end));
   if (line === null) return malformed('the status line is not one of HTTP/1.1 with a status from 100 to 599');
-  const headers: HeaderPair[] = [];
-  const fault = end < 0 ? null : parseLines(text, end + 2, headers);
-  return fault ?? { status: Number(line[2]), minor: line[1] === '1' ? 1 : 0, headers };
+  const headers = parseLines(text, end + 2, memory);
+  if ('kind' in headers) return headers;
+  return { status: Number(line[2]), minor: line[1] === '1' ? 1 : 0, headers };
 }
 
 /** Checks the trailers, which nobody reads: `text` is latin-1 without the blank line. */
 export function parseTrailers(text: string): MessageFault | null {
-  return parseLines(text, 0, []);
+  const headers = parseLines(text, 0, new HeadMemory());
+  return 'kind' in headers ? headers : null;
 }
 
-function parseLines(text: string, from: number, headers: HeaderPair[]): MessageFault | null {
+function parseLines(text: string, from: number, memory: HeadMemory): readonly HeaderPair[] | MessageFault {
   if (CONTROL.test(text)) return malformed('a header holds control characters');
-  let at = from;
-  while (at <= text.length) {
-    const lf = text.indexOf('\n', at);
-    const cr = text.indexOf('\r', at);
-    if (cr !== (lf < 0 ? -1 : lf - 1)) return malformed('a line of the head ends in something else than CRLF');
-    const end = cr < 0 ? text.length : cr;
-    const colon = text.indexOf(':', at);
-    if (colon < 0 || colon >= end) return malformed('a header line has no colon');
-    // A folded line starts with a blank, which is in no name, as are the blanks before a colon.
-    const name = lowerName(text.slice(at, colon));
-    if (name === null) return malformed('a header name holds characters that may not be there');
-    headers.push([name, trimmed(text, colon + 1, end)]);
-    at = end + 2;
+  const { lines, pairs } = memory;
+  const headers: HeaderPair[] = [];
+  for (let at = from; at < text.length; ) {
+    const index = headers.length;
+    const known = lines[index];
+    if (known !== undefined && text.startsWith(known, at)) {
+      headers.push(pairs[index] as HeaderPair);
+      at += known.length;
+      continue;
+    }
+    const end = text.indexOf('\n', at) + 1;
+    const pair = parseLine(text, at, end);
+    if ('kind' in pair) return pair;
+    headers.push(pair);
+    if (index < MOST_LINES) {
+      lines[index] = text.slice(at, end);
+      pairs[index] = pair;
+    }
+    at = end;
   }
-  return null;
+  return headers;
+}
+
+/** @param end one past the line's LF, or 0 when there is none */
+function parseLine(text: string, at: number, end: number): HeaderPair | MessageFault {
+  if (end === 0 || text.indexOf('\r', at) !== end - 2) {
+    return malformed('a line of the head ends in something else than CRLF');
+  }
+  const colon = text.indexOf(':', at);
+  if (colon < 0 || colon >= end) return malformed('a header line has no colon');
+  // A folded line starts with a blank, which is in no name, as are the blanks before a colon.
+  const name = lowerName(text.slice(at, colon));
+  if (name === null) return malformed('a header name holds characters that may not be there');
+  return [name, trimmed(text, colon + 1, end - 2)];
 }
 
 /** The name in lower case; null when it is none. The same names come again and again, so they are remembered. */

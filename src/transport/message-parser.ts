@@ -58,7 +58,7 @@ export abstract class MessageParser {
   /** What is wrong with the first bytes of a head that is not whole yet, so that rubbish need not wait for a timeout. */
   protected abstract checkStart(bytes: Buffer): MessageFault | null;
 
-  /** Reads a whole head, latin-1 without its blank line; calls `headAgain` or `bodyFollows`. */
+  /** Reads a whole head, latin-1 without its blank line, each line with its CRLF; calls `headAgain` or `bodyFollows`. */
   protected abstract takeHead(text: string): MessageFault | null;
 
   /** Body bytes without transfer coding, never empty. */
@@ -166,7 +166,7 @@ export abstract class MessageParser {
       return packet.length;
     }
     this.#partial = null;
-    return this.takeHead(bytes.toString('latin1', 0, end)) ?? at + end + 4 - held;
+    return this.takeHead(bytes.toString('latin1', 0, end + 2)) ?? at + end + 4 - held;
   }
 
   #incompleteHead(bytes: Buffer, held: number): MessageFault | null {
@@ -242,7 +242,7 @@ export abstract class MessageParser {
     const end = bytes[0] === CR && bytes[1] === LF ? -2 : bytes.indexOf(BLANK_LINE, Math.max(0, held - 3));
     if (end !== -1 && end + 4 <= this.#maxHeadBytes) {
       this.#partial = null;
-      const fault = end < 0 ? null : parseTrailers(bytes.toString('latin1', 0, end));
+      const fault = end < 0 ? null : parseTrailers(bytes.toString('latin1', 0, end + 2));
       if (fault !== null) return fault;
       this.#state = 'done';
       return at + end + 4 - held;

@@ -116,3 +116,35 @@ describe('any split of the bytes gives the same requests and the same fault', ()
     );
   });
 });
+
+test('what came before on a connection changes nothing: heads are read as if they were the first', () => {
+  const line = fc.constantFrom(
+    'a: 1',
+    'a: 2',
+    'A: 1',
+    'a:1',
+    'bb: 1',
+    'a : 1',
+    ' a: 1',
+    'a',
+    'a: 1\nb: 2',
+    'a: 1\rb: 2',
+    '',
+  );
+  const head = fc.record({ target: fc.constantFrom('/a', '/b'), lines: fc.array(line, { maxLength: 6 }) });
+  fc.assert(
+    fc.property(fc.array(head, { maxLength: 6 }), (heads) => {
+      const texts = heads.map(({ target, lines }) =>
+        bytes(['GET ' + target + ' HTTP/1.1', 'host: x', ...lines, '', ''].join('\r\n')),
+      );
+      const alone: RequestHead[] = [];
+      for (const text of texts) {
+        const reading = read([text]);
+        alone.push(...reading.heads);
+        if (reading.ending !== 'open') break;
+      }
+      expect(read(texts).heads).toEqual(alone);
+    }),
+    { numRuns: 3000 },
+  );
+});

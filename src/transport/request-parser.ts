@@ -1,4 +1,11 @@
-import { frameBody, type MessageFault, malformed, parseRequestHead, type RequestHead } from './http-grammar.ts';
+import {
+  frameBody,
+  HeadMemory,
+  type MessageFault,
+  malformed,
+  parseRequestHead,
+  type RequestHead,
+} from './http-grammar.ts';
 import { MessageParser } from './message-parser.ts';
 
 /** Where the parts of a request go. */
@@ -17,6 +24,7 @@ const START = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)/;
 /** A strict parser of HTTP/1.1 requests; its laws are those of `MessageParser`. */
 export class RequestParser extends MessageParser {
   readonly #sink: RequestSink;
+  readonly #memory = new HeadMemory();
   #canReuse = false;
 
   constructor(maxHeadBytes: number, sink: RequestSink) {
@@ -51,7 +59,7 @@ export class RequestParser extends MessageParser {
   }
 
   protected override takeHead(text: string): MessageFault | null {
-    const head = parseRequestHead(text);
+    const head = parseRequestHead(text, this.#memory);
     if ('kind' in head) return head;
     const framing = frameBody(head.minor, head.headers);
     if ('fault' in framing) return framing.fault;

@@ -1,5 +1,5 @@
 import type { HeaderPair } from '../core/http.ts';
-import { frameBody, type MessageFault, malformed, parseResponseHead } from './http-grammar.ts';
+import { frameBody, HeadMemory, type MessageFault, malformed, parseResponseHead } from './http-grammar.ts';
 import { MessageParser } from './message-parser.ts';
 
 /** Where the parts of a response go. */
@@ -17,6 +17,7 @@ const MAX_INTERIMS = 16;
 /** A strict parser of HTTP/1.1 responses; its laws are those of `MessageParser`. */
 export class ResponseParser extends MessageParser {
   readonly #sink: ResponseSink;
+  readonly #memory = new HeadMemory();
   #noBody = false;
   #interims = 0;
   #canReuse = false;
@@ -85,7 +86,7 @@ export class ResponseParser extends MessageParser {
   }
 
   protected override takeHead(text: string): MessageFault | null {
-    const head = parseResponseHead(text);
+    const head = parseResponseHead(text, this.#memory);
     if ('kind' in head) return head;
     if (head.status < 200) return this.#interim(head.status);
     const framing = frameBody(head.minor, head.headers);
