@@ -63,23 +63,44 @@ export interface AnswerFacts {
 /** The gateway's own headers of one answer; values that are not known are left out. */
 export function answerHeaders(facts: AnswerFacts, contentType: string): HeaderPair[] {
   const headers: HeaderPair[] = [
-    ['content-type', contentType],
+    pairOf('content-type', contentType),
     ['x-request-id', facts.echoedId],
     ['x-litellm-call-id', facts.callId],
-    ['x-litellm-version', VERSION],
-    ['x-litellm-attempted-retries', String(facts.retries)],
-    ['x-litellm-attempted-fallbacks', String(facts.fallbacks)],
+    pairOf('x-litellm-version', VERSION),
+    pairOf('x-litellm-attempted-retries', String(facts.retries)),
+    pairOf('x-litellm-attempted-fallbacks', String(facts.fallbacks)),
     ['x-litellm-response-duration-ms', milliseconds(facts.duration)],
     ['x-litellm-overhead-duration-ms', milliseconds(facts.overhead)],
   ];
-  if (facts.modelId !== null) headers.push(['x-litellm-model-id', headerText(facts.modelId)]);
-  if (facts.modelGroup !== null) headers.push(['x-litellm-model-group', headerText(facts.modelGroup)]);
-  if (facts.apiBase !== null) headers.push(['x-litellm-model-api-base', headerText(facts.apiBase)]);
-  if (facts.provider !== null) headers.push(['x-litellm-model-provider', facts.provider]);
-  if (facts.maxRetries !== null && facts.retries > 0) headers.push(['x-litellm-max-retries', String(facts.maxRetries)]);
-  if (facts.timeout !== null) headers.push(['x-litellm-timeout', String(facts.timeout / 1000)]);
-  if (facts.dropped.length > 0) headers.push(['x-gateway-dropped-params', headerText(facts.dropped.join(','))]);
+  if (facts.modelId !== null) headers.push(pairOf('x-litellm-model-id', facts.modelId));
+  if (facts.modelGroup !== null) headers.push(pairOf('x-litellm-model-group', facts.modelGroup));
+  if (facts.apiBase !== null) headers.push(pairOf('x-litellm-model-api-base', facts.apiBase));
+  if (facts.provider !== null) headers.push(pairOf('x-litellm-model-provider', facts.provider));
+  if (facts.maxRetries !== null && facts.retries > 0)
+    headers.push(pairOf('x-litellm-max-retries', String(facts.maxRetries)));
+  if (facts.timeout !== null) headers.push(pairOf('x-litellm-timeout', String(facts.timeout / 1000)));
+  if (facts.dropped.length > 0) headers.push(pairOf('x-gateway-dropped-params', facts.dropped.join(',')));
   return headers;
+}
+
+/** Values of the configuration's own, in headers of ours: few, and in every answer. */
+const knownPairs = new Map<string, Map<string, HeaderPair>>();
+/** Values remembered of one header; some are chosen by clients. */
+const MOST_VALUES = 500;
+
+/** A header with this value, fit to be sent. */
+function pairOf(name: string, value: string): HeaderPair {
+  let pairs = knownPairs.get(name);
+  if (pairs === undefined) {
+    pairs = new Map();
+    knownPairs.set(name, pairs);
+  }
+  const known = pairs.get(value);
+  if (known !== undefined) return known;
+  if (pairs.size >= MOST_VALUES) pairs.clear();
+  const pair: HeaderPair = [name, headerText(value)];
+  pairs.set(value, pair);
+  return pair;
 }
 
 const prefixedNames = new Map<string, string>();

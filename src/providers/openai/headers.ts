@@ -1,4 +1,5 @@
 import type { HeaderPair } from '../../core/http.ts';
+import type { Secret } from '../../core/secret.ts';
 import type { CallContext } from '../provider.ts';
 
 /** How the credential travels: as a bearer token, or bare in a header of this name. */
@@ -21,21 +22,43 @@ export function requestHeaders(
   auth: AuthStyle,
   ours: readonly HeaderPair[] = [],
 ): readonly HeaderPair[] {
+  const { apiKey, extraHeaders } = context.deployment.upstream;
+  if (context.forwardedHeaders.length + ours.length + extraHeaders.length === 0) return plainHeaders(context, auth);
   const headers = new Map<string, string>();
   for (const [name, value] of context.forwardedHeaders) {
     if (!FOREIGN.test(name)) headers.set(name, value);
   }
-  headers.set('content-type', 'application/json');
-  headers.set('accept', context.isStreaming ? 'text/event-stream' : 'application/json');
+  for (const [name, value] of common(context)) headers.set(name, value);
   for (const [name, value] of ours) headers.set(name, value);
-  const { apiKey, extraHeaders } = context.deployment.upstream;
   // `azure_ad_token` comes as a header: a token and a key of two accounts would not agree.
   if (apiKey !== null && !extraHeaders.some(([name]) => /^authorization$/i.test(name))) {
-    if (auth === 'bearer') headers.set('authorization', `Bearer ${apiKey.reveal()}`);
-    else headers.set(auth.header, apiKey.reveal());
+    const [name, value] = credential(apiKey, auth);
+    headers.set(name, value);
   }
   for (const [name, value] of extraHeaders) headers.set(name.toLowerCase(), value.reveal());
   return [...headers];
+}
+
+/** What nearly every request has: nothing of the client's, the host's or the operator's own. */
+function plainHeaders(context: CallContext, auth: AuthStyle): readonly HeaderPair[] {
+  const { apiKey } = context.deployment.upstream;
+  return apiKey === null ? common(context) : [...common(context), credential(apiKey, auth)];
+}
+
+const FOR_REPLY = headersFor('application/json');
+const FOR_STREAM = headersFor('text/event-stream');
+
+function headersFor(accept: string): readonly HeaderPair[] {
+  return [
+    ['content-type', 'application/json'],
+    ['accept', accept],
+  ];
+}
+
+const common = ({ isStreaming }: CallContext): readonly HeaderPair[] => (isStreaming ? FOR_STREAM : FOR_REPLY);
+
+function credential(apiKey: Secret, auth: AuthStyle): HeaderPair {
+  return auth === 'bearer' ? ['authorization', `Bearer ${apiKey.reveal()}`] : [auth.header, apiKey.reveal()];
 }
 
 /** Whether the operator gives a credential as a header of his own. */
