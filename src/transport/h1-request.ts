@@ -1,5 +1,6 @@
 import type { HeaderPair } from '../core/http.ts';
 import { decodeBody, tooLarge } from './body.ts';
+import { free, ownsAll } from './free.ts';
 import type { RequestHead } from './http-grammar.ts';
 import type { BodyFault, ServerRequest } from './server.ts';
 
@@ -97,9 +98,14 @@ export class H1Request implements ServerRequest {
     return this.#waiting !== null;
   }
 
+  /** Whether nobody wants what comes of the body. */
+  get isDiscarding(): boolean {
+    return this.#fault !== null || this.#state !== 'open';
+  }
+
   /** Body bytes; beyond the limit they are thrown away, as they are when the answer is over. */
   take(bytes: Buffer): void {
-    if (this.#fault !== null || this.#state !== 'open') return;
+    if (this.isDiscarding) return;
     const size = this.#size + bytes.length;
     if (size > this.#owner.maxBodyBytes) {
       this.fail(tooLarge(this.#owner.maxBodyBytes));
@@ -149,7 +155,7 @@ export class H1Request implements ServerRequest {
   #append(bytes: Buffer, size: number): void {
     if (size > this.#body.length) this.#grow(size);
     this.#body.set(bytes, this.#size);
-    if (ownsAll(bytes.buffer, bytes.length)) bytes.buffer.transfer(0);
+    free(bytes);
   }
 
   #grow(size: number): void {
@@ -165,10 +171,6 @@ export class H1Request implements ServerRequest {
     if (body.length >= WORTH_FREEING && ownsAll(body.buffer, body.length)) this.#handedOut = body.buffer;
     return body.length === this.#size ? body : body.subarray(0, this.#size);
   }
-}
-
-function ownsAll(buffer: ArrayBufferLike, length: number): buffer is ArrayBuffer {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === length;
 }
 
 /** Where the path begins: an absolute URL's scheme and host are left out, the host header has been checked. */

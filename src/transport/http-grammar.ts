@@ -38,7 +38,7 @@ export interface Framing {
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
 /** A request line of a version that is not served here. */
-const OTHER_VERSION = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [\x21-\x7e]+ HTTP\/(?!1\.[01](?:\r|$))[0-9.]+(?:\r|$)/;
+const OTHER_VERSION = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [\x21-\x7e]+ HTTP\/(?!1\.[01]$)[0-9.]+$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Control characters that no header may hold; CR and LF are looked at line by line. */
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
@@ -84,8 +84,9 @@ const MOST_LINES = 64;
  */
 export function parseRequestHead(text: string, memory: HeadMemory): RequestHead | MessageFault {
   const end = text.indexOf('\r\n');
-  const line = REQUEST_LINE.exec(text.slice(0, end));
-  if (line === null && !OTHER_VERSION.test(text)) return malformed('the first line is not METHOD TARGET HTTP/1.1');
+  const first = text.slice(0, end);
+  const line = REQUEST_LINE.exec(first);
+  if (line === null && !OTHER_VERSION.test(first)) return malformed('the first line is not METHOD TARGET HTTP/1.1');
   const headers = parseLines(text, end + 2, memory);
   if ('kind' in headers) return headers;
   if (line === null)

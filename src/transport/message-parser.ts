@@ -98,6 +98,11 @@ export abstract class MessageParser {
     return this.#state === 'head' && this.#partial === null;
   }
 
+  /** Whether bytes of the last packet are kept for the next. */
+  get holdsBytes(): boolean {
+    return this.#partial !== null;
+  }
+
   protected get isOver(): boolean {
     return this.#state === 'done' || this.#state === 'failed';
   }

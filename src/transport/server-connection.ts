@@ -1,4 +1,5 @@
 import { type AnswerFraming, writeAnswerHead } from './answer-head.ts';
+import { free } from './free.ts';
 import { framed, H1ClientStream, type StreamOwner } from './h1-client-stream.ts';
 import { H1Request, type RequestOwner } from './h1-request.ts';
 import type { MessageFault, RequestHead } from './http-grammar.ts';
@@ -194,6 +195,7 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
       return;
     }
     if (end < bytes.length) this.#holdEarly(bytes.subarray(end));
+    else if (!this.#parser.holdsBytes && this.#request?.isDiscarding !== false) free(bytes);
     if (this.#state === 'serving') this.#serve();
     else if (this.#state === 'discarding') this.#discard();
     else if (!this.#parser.isUnbegun) this.deadline = Math.min(this.deadline, this.#headDeadline());

@@ -185,8 +185,7 @@ describe('a body', () => {
       if (!client.socket.write(block)) await new Promise((resolve) => client.socket.once('drain', resolve));
     }
     await client.until('fault too-large');
-    // What is thrown away waits for the garbage collector.
-    expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(40 << 20);
   });
 
   test('of exactly the limit is taken', async () => {
