@@ -59,6 +59,7 @@ const SAMPLES: readonly (readonly [string, string])[] = [
   ['a folded line', GET.replace('X-A: ', 'X-A:\r\n ')],
   ['a blank before a colon', GET.replace('X-A:', 'X-A :')],
   ['another version', GET.replace('1.1', '2.0')],
+  ['a line end inside the version', GET.replace('1.1\r\n', '1\r1\n')],
   ['no version', 'GET /\r\n\r\n'],
   ['two blanks', GET.replace(' /a', '  /a')],
   ['a control character', GET.replace('/a', '/\x07')],
