@@ -30,6 +30,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   },
   ledger: { layers: ['core'], modules: ['bun:sqlite', 'node:fs', 'node:path', 'node:zlib'] },
   secrets: { layers: ['core'], modules: ['node:crypto', 'tweetnacl'] },
+  importer: { layers: ['core', 'metering', 'store', 'secrets'], modules: ['bun', 'node:crypto'] },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
     layers: [
@@ -47,6 +48,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'tokens',
       'store',
       'secrets',
+      'importer',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },
