@@ -34,6 +34,7 @@ const HELP = `tollgate: an LLM gateway
   tollgate simulate [--port N] [--corpus DIR]  simulated providers, for rehearsing an outage
   tollgate doctor [--config FILE]              look at the surroundings and say what is missing
   tollgate import --from SOURCE [--dry-run]    bring a LiteLLM database over: keys, tenants, budgets, spend, models
+  tollgate credentials rotate                  encrypt stored credentials anew after a change of LITELLM_SALT_KEY
 
   --config, -c FILE     LiteLLM's configuration (environment: CONFIG_FILE_PATH)
   --data-dir DIR        where the gateway keeps its files (environment: TOLLGATE_DATA_DIR; default ./data)

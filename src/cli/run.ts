@@ -31,6 +31,11 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = await importDatabase(rest, io);
       return;
     }
+    case 'credentials': {
+      const { credentials } = await import('./credentials.ts');
+      process.exitCode = await credentials(rest, io);
+      return;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor.ts');
       process.exitCode = await doctor(rest, io);

@@ -9,6 +9,7 @@ const server = (text: string, env: Readonly<Record<string, string>> = {}) => {
 test('the defaults', () => {
   expect(server('model_list: []\n')).toEqual({
     masterKey: null,
+    storesModels: false,
     keyHeader: null,
     dropParams: false,
     modifyParams: false,

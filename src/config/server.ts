@@ -21,6 +21,7 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
   if (masterKey !== null) reportWeakKey(masterKey, findings);
   const streamUsage = general.always_include_stream_usage;
   return {
+    storesModels: general.store_model_in_db ?? /^true$/i.test(variable(environment, 'STORE_MODEL_IN_DB') ?? ''),
     masterKey: masterKey === null ? null : new Secret(masterKey),
     keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
     dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),

@@ -1,7 +1,9 @@
+import type { StoredModel } from '../config/stored.ts';
 import type { Clock } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Directory, Principal } from '../core/identity.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { SecretBox } from '../secrets/secret-box.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerRequest } from '../transport/server.ts';
 
@@ -13,11 +15,27 @@ export interface ControlPorts {
   authenticate(request: ServerRequest): Principal | GatewayError | Promise<Principal | GatewayError>;
   directory(): Directory;
   settings(): ControlSettings;
+  /** What models and credentials of the database need. */
+  readonly models: ModelPorts;
   /** Fresh random bytes, unguessable. */
   randomBytes(count: number): Uint8Array;
   readonly log: {
     internalError(event: { readonly callId: string | null; readonly error: unknown }): void;
   };
+}
+
+/** What keeping models in the database needs of configuration and keys. */
+export interface ModelPorts {
+  /** `store_model_in_db`. */
+  isEnabled(): boolean;
+  /** Null when neither salt key nor master key is set. */
+  readonly box: SecretBox | null;
+  /** Whether the file has a deployment with this id. */
+  isInFile(id: string): boolean;
+  /** Why a deployment could not be used if it were kept, or null. Never repeats a credential. */
+  problem(model: StoredModel): string | null;
+  /** Parameters or credentials as answers may show them. */
+  masked(values: JsonObject): JsonObject;
 }
 
 /** The part of the configuration that the admin API obeys. */

@@ -77,6 +77,8 @@ export interface Deployment {
   readonly price: Price | null;
   /** Whether it came from an entry with a star: those never cool down (LiteLLM). */
   readonly isWildcard: boolean;
+  /** Whether the database keeps it (`db_model`), where the admin API changes it; else the file does. */
+  readonly isStored: boolean;
   /** `model_info` as written, secrets removed, for `/model/info`. */
   readonly info: JsonObject;
   /** `litellm_params` as written, secrets masked, for `/model/info`. */
@@ -108,6 +110,7 @@ export const NOTHING_SET: Omit<
   maxOutputTokens: null,
   price: null,
   isWildcard: false,
+  isStored: false,
 };
 
 /** How to reach the upstream of one deployment. */
@@ -215,6 +218,8 @@ export interface RoutingSettings {
 }
 
 export interface ServerSettings {
+  /** `store_model_in_db`: models of the database are served, and may be changed. */
+  readonly storesModels: boolean;
   readonly masterKey: Secret | null;
   /** Header that carries the key instead of the usual ones. */
   readonly keyHeader: string | null;

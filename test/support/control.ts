@@ -1,11 +1,14 @@
 import { hash, randomBytes } from 'node:crypto';
+import { checkStored, type LoadOptions } from '../../src/config/load.ts';
+import { maskedJson } from '../../src/config/stored.ts';
 import { createControl } from '../../src/control/control.ts';
-import { type ControlSettings, PLAIN_SETTINGS } from '../../src/control/ports.ts';
+import { type ControlSettings, type ModelPorts, PLAIN_SETTINGS } from '../../src/control/ports.ts';
 import { gatewayError } from '../../src/core/errors.ts';
 import type { Directory, KeyOwner, Principal, User, UserRole, VirtualKey } from '../../src/core/identity.ts';
 import { keyHash, keyId, organizationId, teamId, userId } from '../../src/core/ids.ts';
 import { modelAccess } from '../../src/core/model-access.ts';
 import { epochMillis } from '../../src/core/units.ts';
+import { SecretBox } from '../../src/secrets/secret-box.ts';
 import type { KeyRow } from '../../src/store/schema/identity.ts';
 import type { Store } from '../../src/store/store.ts';
 import { serve } from '../../src/transport/h1-server.ts';
@@ -36,6 +39,8 @@ export interface ControlBench {
   readonly said: string[];
   readonly faults: unknown[];
   settings: ControlSettings;
+  /** `store_model_in_db`. */
+  storesModels: boolean;
   ask(method: string, path: string, input?: unknown, more?: Asking): Promise<Answer>;
   get(path: string, query?: Record<string, string>, more?: Asking): Promise<Answer>;
   post(path: string, body?: unknown, more?: Asking): Promise<Answer>;
@@ -65,6 +70,7 @@ function benchOf(opened: TestStore): ControlBench {
     authenticate: (request) => people.authenticate(request),
     directory: () => people.directory,
     settings: () => bench.settings,
+    models: modelsOf(() => bench),
     randomBytes: (count) => randomBytes(count),
     log: { internalError: ({ error }) => void faults.push(error) },
   });
@@ -96,6 +102,7 @@ function benchOf(opened: TestStore): ControlBench {
     said,
     faults,
     settings: PLAIN_SETTINGS,
+    storesModels: true,
     ask,
     get: (path, query = {}, more = {}) => ask('GET', `${path}?${new URLSearchParams(query)}`, undefined, more),
     post: (path, body, more) => ask('POST', path, body, more),
@@ -105,6 +112,18 @@ function benchOf(opened: TestStore): ControlBench {
     },
   };
   return bench;
+}
+
+/** Models are kept where a test says so; the file has none. */
+function modelsOf(bench: () => ControlBench): ModelPorts {
+  const load: LoadOptions = { path: null, readFile: () => '', env: {}, strict: false, demo: null };
+  return {
+    isEnabled: () => bench().storesModels,
+    box: new SecretBox('salt-of-the-tests'),
+    isInFile: (id) => id === 'of-the-file',
+    problem: (model) => checkStored(model, load),
+    masked: maskedJson,
+  };
 }
 
 function parsed(text: string): Body {

@@ -80,6 +80,7 @@ export function snapshotOf(
     deployments: new Map(deployments.map((each) => [each.id, each])),
     routing: { ...SETTINGS, ...settings },
     server: {
+      storesModels: false,
       masterKey: null,
       keyHeader: null,
       dropParams: false,

@@ -46,7 +46,10 @@ export const generalSettings = {
   database_connection_pool_timeout: later(seconds, DATABASE),
   database_type: ignored(text, 'PostgreSQL, or the embedded database'),
   database_args: ignored(map, 'PostgreSQL, or the embedded database'),
-  store_model_in_db: later(truth, 'models in the database'),
+  store_model_in_db: honoured(
+    truth,
+    'Models and credentials of the database are served and may be changed by the admin API. Default: STORE_MODEL_IN_DB.',
+  ),
   supported_db_objects: later(texts, 'models in the database'),
   allow_requests_on_db_unavailable: later(truth, DATABASE),
   disable_spend_logs: later(truth, SPEND),

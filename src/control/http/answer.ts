@@ -54,6 +54,8 @@ const NOUNS: Readonly<Record<string, string>> = {
   litellm_endusertable: 'Customer',
   litellm_budgettable: 'Budget',
   litellm_tagtable: 'Tag',
+  litellm_modeltable: 'Model',
+  litellm_credentialstable: 'Credential',
 };
 
 function conflictRefusal({ reason, table, columns }: Conflict): Refused {
