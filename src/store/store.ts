@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { LedgerStore } from '../core/ledger-store.ts';
 import type { EpochMillis } from '../core/units.ts';
 import { type Actor, ChangeLog } from './change-log.ts';
 import type { Engine } from './engine.ts';
@@ -7,7 +8,6 @@ import type { HealthState } from './health.ts';
 import type { Account } from './ledger/accounts.ts';
 import { type Balance, balanceOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
-import type { LedgerStore } from './ledger/port.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
 import { type Difference, verify } from './ledger/verify.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
