@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
     modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
   },
   ledger: { layers: ['core'], modules: ['bun:sqlite', 'node:fs', 'node:path', 'node:zlib'] },
+  control: { layers: ['core', 'config', 'metering', 'store'], modules: [] },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
     layers: [
@@ -45,6 +46,8 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'simulator',
       'tokens',
       'store',
+      'ledger',
+      'control',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },

@@ -81,6 +81,8 @@ export function snapshotOf(
     routing: { ...SETTINGS, ...settings },
     server: {
       masterKey: null,
+      databaseUrl: null,
+      failClosedBudgets: false,
       keyHeader: null,
       dropParams: false,
       modifyParams: false,

@@ -61,11 +61,7 @@ export class DatabaseLedger implements LedgerStore {
   }
 
   /** Some entry of the batch is refused: each half by itself, down to the one. */
-  async #apart(
-    entries: readonly LedgerEntry[],
-    rejected: readonly Rejected[],
-    reason: string,
-  ): Promise<WriteReport> {
+  async #apart(entries: readonly LedgerEntry[], rejected: readonly Rejected[], reason: string): Promise<WriteReport> {
     const [entry] = entries;
     if (entries.length === 1 && entry !== undefined) return this.#write([], [...rejected, { entry, reason }]);
     const middle = Math.ceil(entries.length / 2);

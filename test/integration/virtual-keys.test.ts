@@ -1,0 +1,10 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { hash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { startSimulator, type Simulator } from '../../src/simulator/simulator.ts';
+import { systemClock } from '../../src/transport/system-clock.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type TestDatabase, testDatabase } from '../support/postgres/database.ts';
+import { DATABASES, OPERATOR } from '../support/store.ts';
