@@ -43,7 +43,9 @@ export function postgresFailure(error: unknown, place: string): unknown {
 
 function unreachable(place: string, error: PostgresFailure): StoreUnavailable {
   const state = error.errno === undefined ? error.code : `SQLSTATE ${error.errno}`;
-  return new StoreUnavailable(`PostgreSQL at ${place} cannot be reached: ${error.message} (${state})`);
+  return new StoreUnavailable(`PostgreSQL at ${place} cannot be reached: ${error.message} (${state})`, {
+    cause: error,
+  });
 }
 
 /** `litellm_verificationtoken_key_alias_key` -> `key_alias`: the constraints are named by `schema/ddl.ts`. */
@@ -59,7 +61,7 @@ function columnsOf({ table, constraint }: PostgresFailure): readonly string[] {
 export function startFailure(error: unknown, place: string): unknown {
   const failure = postgresFailure(error, place);
   if (!(failure instanceof StoreUnavailable)) return failure;
-  const Refusal = isRefusedEntry(error) ? StoreRefused : StoreUnreachable;
+  const Refusal = isRefusedEntry(failure.cause) ? StoreRefused : StoreUnreachable;
   return new Refusal(
     `${failure.message}
 Check that the server runs and is reachable from here, and that DATABASE_URL names the right host, port, database and user.
