@@ -10,6 +10,8 @@ test('the defaults', () => {
   expect(server('model_list: []\n')).toEqual({
     masterKey: null,
     storesModels: false,
+    databaseUrl: null,
+    failClosedBudgets: false,
     keyHeader: null,
     dropParams: false,
     modifyParams: false,
@@ -32,6 +34,7 @@ test('the defaults', () => {
 describe('the file', () => {
   test.each([
     ['general_settings: {litellm_key_header_name: X-My-Key}', { keyHeader: 'x-my-key' }],
+    ['general_settings: {fail_closed_budget_enforcement: true}', { failClosedBudgets: true }],
     ['general_settings: {error_profile: litellm-1.81}', { errorProfile: 'litellm-1.81' }],
     ['general_settings: {always_include_stream_usage: true}', { streamUsage: 'always' }],
     ['general_settings: {always_include_stream_usage: false}', { streamUsage: 'never' }],

@@ -19,10 +19,13 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
   const shared = file.litellm_settings ?? {};
   const masterKey = (general.master_key ?? variable(environment, 'LITELLM_MASTER_KEY'))?.trim() ?? null;
   if (masterKey !== null) reportWeakKey(masterKey, findings);
+  const databaseUrl = (general.database_url ?? variable(environment, 'DATABASE_URL'))?.trim() || null;
   const streamUsage = general.always_include_stream_usage;
   return {
     storesModels: general.store_model_in_db ?? /^true$/i.test(variable(environment, 'STORE_MODEL_IN_DB') ?? ''),
     masterKey: masterKey === null ? null : new Secret(masterKey),
+    databaseUrl: databaseUrl === null ? null : new Secret(databaseUrl),
+    failClosedBudgets: general.fail_closed_budget_enforcement ?? false,
     keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
     dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),
     modifyParams: shared.modify_params ?? /^true$/i.test(variable(environment, 'LITELLM_MODIFY_PARAMS') ?? ''),

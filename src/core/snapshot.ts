@@ -221,6 +221,10 @@ export interface ServerSettings {
   /** `store_model_in_db`: models of the database are served, and may be changed. */
   readonly storesModels: boolean;
   readonly masterKey: Secret | null;
+  /** A PostgreSQL database; null for the embedded one. */
+  readonly databaseUrl: Secret | null;
+  /** Whether a budget of which nobody knows what was spent refuses. */
+  readonly failClosedBudgets: boolean;
   /** Header that carries the key instead of the usual ones. */
   readonly keyHeader: string | null;
   readonly dropParams: boolean;

@@ -92,11 +92,20 @@ class Batch {
 
   /** What was spent counts in the period that LiteLLM counted it in. */
   async #open(values: Values): Promise<void> {
-    const account = accountOfRow(this.#plan.table, values);
     const spend = (values.spend_nano ?? 0n) as NanoUsd; // its column holds money
-    if (account === null) return;
-    await this.#writers.balances.open(account, { spend, ...this.#budgets.countedIn(values, this.#now) });
+    for (const account of accountsOf(this.#plan.table, values))
+      await this.#writers.balances.open(account, { spend, ...this.#budgets.countedIn(values, this.#now) });
   }
+}
+
+/**
+ * The accounts that a row's spend is of. LiteLLM counts one sum for a user, of his own keys and of his teams', and holds
+ * his budget against it: so it is what his own keys have spent too.
+ */
+function accountsOf(table: Table, values: Values): readonly Account[] {
+  const account = accountOfRow(table, values);
+  if (account === null) return [];
+  return account.type === 'user' ? [account, { type: 'user-alone', id: account.id }] : [account];
 }
 
 /** The terms of budgets that rows have themselves, or by `budget_id`. */
@@ -150,14 +159,15 @@ export async function standings(store: Store, plans: readonly TablePlan[], budge
   const found: Standing[] = [];
   for (const plan of plans) {
     for (const { values } of plan.rows) {
-      const account = accountOfRow(plan.table, values);
-      if (account === null) continue;
+      const accounts = accountsOf(plan.table, values);
       const key = keyOf(plan.table, values);
-      const row = (await store.read[plan.resource].get(key)) as Values | null; // some table's row
+      const row = accounts.length === 0 ? null : ((await store.read[plan.resource].get(key)) as Values | null); // some table's
       if (row === null) continue;
       const counted = budgets.countedIn(row, now);
-      const { spend } = await store.balance(account, counted.since);
-      found.push({ plan, key, account, shown: row.spend_nano as NanoUsd, spend, ...counted }); // its column holds money
+      for (const account of accounts) {
+        const { spend } = await store.balance(account, counted.since);
+        found.push({ plan, key, account, shown: row.spend_nano as NanoUsd, spend, ...counted }); // its column holds money
+      }
     }
   }
   return found;

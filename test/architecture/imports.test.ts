@@ -50,6 +50,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'store',
       'secrets',
       'importer',
+      'ledger',
       'control',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],

@@ -180,6 +180,8 @@ describe.each(DATABASES)('an import into %s', (kind) => {
       expect(await read.users.get('user-1')).toMatchObject({ user_email: 'ada@example.com', password: null });
       expect(await verify()).toEqual([]);
       expect(await balance({ type: 'team', id: ['team-1'] }, null)).toMatchObject({ spend: 12_345_678_901n });
+      // What budgets of users are held against.
+      expect(await balance({ type: 'user-alone', id: ['user-1'] }, null)).toMatchObject({ spend: 3_300_000_000n });
     });
   });
 

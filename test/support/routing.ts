@@ -82,6 +82,8 @@ export function snapshotOf(
     server: {
       storesModels: false,
       masterKey: null,
+      databaseUrl: null,
+      failClosedBudgets: false,
       keyHeader: null,
       dropParams: false,
       modifyParams: false,

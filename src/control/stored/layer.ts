@@ -47,10 +47,14 @@ export class ModelLayer {
     });
   }
 
-  /** Reads everything once. @throws StoreUnavailable */
+  /** Reads everything once, without a call of `onChange`; while the database is away the layer is empty. */
   static async open(parts: LayerParts): Promise<ModelLayer> {
     const layer = new ModelLayer(parts);
-    layer.#current = await layer.#read();
+    try {
+      layer.#current = await layer.#read();
+    } catch (error) {
+      layer.#tryLater(error);
+    }
     return layer;
   }
 
@@ -81,11 +85,15 @@ export class ModelLayer {
         this.#current = next;
         if (isNew) this.#parts.onChange();
       } catch (error) {
-        this.#parts.log.away((error as Error).message); // the store throws errors only
-        this.#parts.clock.after(PATIENCE, () => void (this.#isClosed || this.refresh()));
+        this.#tryLater(error);
         return;
       }
     }
+  }
+
+  #tryLater(error: unknown): void {
+    this.#parts.log.away(error instanceof Error ? error.message : String(error));
+    this.#parts.clock.after(PATIENCE, () => void (this.#isClosed || this.refresh()));
   }
 
   async #read(): Promise<StoredLayer> {
