@@ -19,7 +19,9 @@ import { LedgerMetrics } from '../telemetry/ledger-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricsRegistry } from '../telemetry/metrics.ts';
 import { systemClock } from '../transport/system-clock.ts';
+import { type Alerts, openAlerts } from './alerts.ts';
 import { hexId } from './hex-id.ts';
+import type { Io } from './io.ts';
 import { ledgerObserver } from './ledger-events.ts';
 
 /** Longer than any request lives: what is held for one that nobody ended is given back then. */
@@ -28,6 +30,7 @@ const LEASE_TIME: Millis = seconds(2 * 3600);
 /** What the books are opened with. */
 export interface BookOptions {
   readonly dataDir: string;
+  readonly env: Io['env'];
   current(): Snapshot;
   readonly log: Logger;
   readonly registry: MetricsRegistry;
@@ -54,19 +57,20 @@ export interface Books {
  *
  * @throws StoreRefused, or what the file system says: the message is for the operator
  */
-export async function openBooks({ dataDir, current, log, registry }: BookOptions): Promise<Books> {
+export async function openBooks(options: BookOptions): Promise<Books> {
+  const { dataDir, current } = options;
   const url = current().server.databaseUrl?.reveal() ?? null;
   const postgres = url === null ? null : ({ url, whenUnreachable: 'wait' } as const);
   const store = await openStore({ clock: systemClock, postgres, dataDir });
   try {
-    return await keepBooks(store, { dataDir, current, log, registry });
+    return await keepBooks(store, options);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function keepBooks(store: Store, { dataDir, current, log, registry }: BookOptions): Promise<Books> {
+async function keepBooks(store: Store, { dataDir, env, current, log, registry }: BookOptions): Promise<Books> {
   tellOfDatabase(store, log);
   const directory = new DirectoryKeeper(store, systemClock, {
     loaded: (keys) => log.debug('the directory was read', { keys }),
@@ -91,7 +95,8 @@ async function keepBooks(store: Store, { dataDir, current, log, registry }: Book
   store.onHealth(({ kind }) => {
     if (kind === 'up') void ledger.drained();
   });
-  const budgets = new Budgets(budgetSettings(current, log, registry));
+  const alerts = openAlerts(store, env, log);
+  const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
   const balances = new BalanceKeeper(store, positions, budgets, systemClock);
   const admission = new VirtualKeyAdmission({
     clock: systemClock,
@@ -112,6 +117,7 @@ async function keepBooks(store: Store, { dataDir, current, log, registry }: Book
     ...{ store, directory, keys, ledger, admission },
     entries: requestLedger(ledger, positions),
     async close(patience) {
+      alerts.close();
       balances.close();
       directory.close();
       const left = await ledger.close(patience);
@@ -142,8 +148,8 @@ function hasRow(ledger: Ledger, { principal, attempts }: LedgerEntry): boolean {
   return principal !== 'unknown' && (attempts.length > 0 || ledger.canAccept() === null);
 }
 
-function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsRegistry) {
-  const alerts = registry.counter('tollgate_budget_alerts_total', 'Marks of budgets that were passed.', [
+function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsRegistry, alerts: Alerts) {
+  const counter = registry.counter('tollgate_budget_alerts_total', 'Marks of budgets that were passed.', [
     ...['scope', 'mark'],
   ]);
   return {
@@ -151,8 +157,10 @@ function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsR
     get unknownSpend() {
       return current().server.failClosedBudgets ? ('refuse' as const) : ('admit' as const);
     },
-    onAlert({ rule, mark, spent }: BudgetAlert) {
-      alerts.add({ scope: rule.scope, mark: String(mark) });
+    onAlert(alert: BudgetAlert) {
+      const { rule, mark, spent } = alert;
+      alerts.tell(alert);
+      counter.add({ scope: rule.scope, mark: String(mark) });
       const { limit } = rule.budget;
       log.warn('a budget passed a mark', {
         ...{ scope: rule.scope, whose: rule.shown, mark, spent_usd: usd(spent) },

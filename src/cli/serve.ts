@@ -187,7 +187,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   const reload = new ReloadState(registry);
   const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
-  const books = await openBooks({ dataDir: args.dataDir, current, log, registry }).catch(messageOf);
+  const books = await openBooks({ dataDir: args.dataDir, env: sources.env, current, log, registry }).catch(messageOf);
   if (typeof books === 'string') return books;
   const models = await openModels(books.store, current, { env: sources.env, log }, () => take(loadConfig(options)));
   const options: LoadOptions = {

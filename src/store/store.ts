@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import type { LedgerStore } from '../core/ledger-store.ts';
 import type { EpochMillis } from '../core/units.ts';
+import { AlertBook } from './alert-book.ts';
 import { type Actor, ChangeLog } from './change-log.ts';
 import type { Engine } from './engine.ts';
 import { ChangeFeed, type FeedListener } from './feed.ts';
@@ -40,6 +41,8 @@ export interface Store {
   /** Sums of spend by day, model, key, tag and so on. */
   readonly reports: SpendReports;
   readonly ledger: LedgerStore;
+  /** Alerts about budgets, each once. */
+  readonly alerts: AlertBook;
   /** Whether the database answers at the moment. */
   health(): HealthState;
   onHealth(listener: (state: HealthState) => void): () => void;
@@ -82,6 +85,7 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
     read: readersOf(session),
     reports: new SpendReports(session),
     ledger,
+    alerts: new AlertBook(session),
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),
     onChange: (listener) => feed.subscribe(listener),

@@ -1,6 +1,7 @@
 import type { ChangeLog } from '../change-log.ts';
 import { BalanceWriter } from '../ledger/opening.ts';
 import { TableReader, TableWriter } from '../repository.ts';
+import { budgetAlertTable } from '../schema/alerts.ts';
 import {
   accessGroupTable,
   auditTable,
@@ -45,6 +46,7 @@ const READ_ONLY = {
   deletedKeys: deletedKeyTable,
   spendLogs: spendLogTable,
   deadLetters: deadLetterTable,
+  budgetAlerts: budgetAlertTable,
 } as const;
 
 type Plain = typeof PLAIN;
