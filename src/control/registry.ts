@@ -1,5 +1,8 @@
 import { budgetRoutes } from './budgets.ts';
 import type { AdminRoute } from './http/admin-route.ts';
+import { keyRoutes } from './keys/routes.ts';
+import { teamRoutes } from './teams/routes.ts';
+import { userRoutes } from './users/routes.ts';
 
 /** Every route of the admin API, in the order in which documents list them. A resource is a file and a line. */
-export const ROUTES: readonly AdminRoute[] = [...budgetRoutes];
+export const ROUTES: readonly AdminRoute[] = [...keyRoutes, ...userRoutes, ...teamRoutes, ...budgetRoutes];
