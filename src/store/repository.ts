@@ -138,7 +138,7 @@ export class TableWriter<T extends Table> extends TableReader<T> {
   }
 
   /**
-   * Sets columns of a row.
+   * Sets columns of a row; none of them changes nothing and leaves no trace.
    *
    * @param action what the audit log calls it
    * @returns the row as it is now; null when there is none
@@ -146,6 +146,7 @@ export class TableWriter<T extends Table> extends TableReader<T> {
   async update(key: Key, patch: PatchOf<T>, action: AuditAction = 'updated'): Promise<RowOf<T> | null> {
     const before = await this.#lock(key);
     if (before === null) return null;
+    if (Object.keys(patch).length === 0) return before as RowOf<T>; // as in create
     const values = await this.#withOffset({ ...this.#stamps('updated'), ...patch }, { ...before, ...patch });
     const after = await this.session.queries
       .updateTable(this.table.name)
