@@ -1,4 +1,8 @@
+import type { LoadOptions } from '../config/load.ts';
+import type { StoredLayer } from '../config/stored.ts';
+import type { ModelPorts } from '../control/ports.ts';
 import { ModelLayer } from '../control/stored/layer.ts';
+import { modelPorts } from '../control/stored/ports.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { secretBox } from '../secrets/keys.ts';
 import type { SecretBox } from '../secrets/secret-box.ts';
@@ -7,16 +11,31 @@ import type { Logger } from '../telemetry/log.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import type { Io } from './io.ts';
 
-/** Opens the database's layer of the configuration; `onChange` is called whenever the configuration must be compiled anew. */
-export function openModels(
-  store: Store,
-  current: () => Snapshot,
-  { env, log }: { readonly env: Io['env']; readonly log: Logger },
-  onChange: () => void,
-): Promise<ModelLayer> {
-  return ModelLayer.open({
+/** The database's layer of the configuration, as the composition root and the admin API use it. */
+export interface StoredModels {
+  readonly current: StoredLayer;
+  readonly ports: ModelPorts;
+  /** Resolves when what was changed so far is served by this instance. */
+  settled(): Promise<void>;
+  close(): void;
+}
+
+/** What the layer needs: how the configuration is loaded, with the layer itself in it, and what to do after a change. */
+export interface StoredModelsOptions {
+  current(): Snapshot;
+  readonly env: Io['env'];
+  readonly log: Logger;
+  load(): LoadOptions;
+  onChange(): void;
+}
+
+/** Opens the layer; while the database is away it is empty, and filled when it is back. */
+export async function openModels(store: Store, options: StoredModelsOptions): Promise<StoredModels> {
+  const { current, env, log, load, onChange } = options;
+  const box = boxOf(current(), env);
+  const layer = await ModelLayer.open({
     store,
-    box: boxOf(current(), env),
+    box,
     clock: systemClock,
     onChange,
     log: {
@@ -28,6 +47,14 @@ export function openModels(
       away: (reason) => log.warn('the stored models cannot be read; those that are known go on', { reason }),
     },
   });
+  return {
+    get current() {
+      return layer.current;
+    },
+    ports: modelPorts(current, load, box),
+    settled: () => layer.settled(),
+    close: () => layer.close(),
+  };
 }
 
 /** @throws Error without a master key, with which no gateway starts */

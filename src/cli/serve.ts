@@ -18,9 +18,10 @@ import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { startWorker } from '../tokens/start-worker.ts';
 import { WorkerTokenCounter } from '../tokens/worker-counter.ts';
 import { serve as listen } from '../transport/h1-server.ts';
-import type { GatewayServer } from '../transport/server.ts';
+import type { GatewayServer, Handler } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import { createUpstream } from '../transport/upstream-h1.ts';
+import { withAdminApi } from './admin-api.ts';
 import type { ServeArguments } from './arguments.ts';
 import { openBooks } from './books.ts';
 import { readEnvFile } from './environment.ts';
@@ -187,9 +188,14 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   const reload = new ReloadState(registry);
   const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
+  const rootPath = (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, '');
   const books = await openBooks({ dataDir: args.dataDir, env: sources.env, current, log, registry }).catch(messageOf);
   if (typeof books === 'string') return books;
-  const models = await openModels(books.store, current, { env: sources.env, log }, () => take(loadConfig(options)));
+  const models = await openModels(books.store, {
+    ...{ current, env: sources.env, log },
+    load: () => options,
+    onChange: () => take(loadConfig(options)),
+  });
   const options: LoadOptions = {
     ...loadOptions(args, sources.io, sources.env, sources.demo),
     // Asked at each load, so that the file's reload keeps the database's models.
@@ -236,7 +242,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     load: loads,
     slots,
     usageRefusals,
-    rootPath: (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, ''),
+    rootPath,
     pages: statusPages({
       current,
       now: systemClock.now,
@@ -248,7 +254,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     }),
   });
 
-  const server = open(args, current, gateway, ports.log);
+  const answer = withAdminApi((request) => gateway.handle(request), { current, books, ports, rootPath, models });
+  const server = open(args, current, answer, ports.log);
   if (typeof server === 'string') {
     await books.close(LEDGER_PATIENCE);
     return server;
@@ -300,7 +307,7 @@ function messageOf(error: unknown): string {
 function open(
   { host, port }: ServeArguments,
   current: () => Snapshot,
-  gateway: Gateway,
+  answer: Handler,
   log: GatewayPorts['log'],
 ): GatewayServer | string {
   try {
@@ -315,7 +322,7 @@ function open(
         bodyTimeoutMs: BODY_TIMEOUT_MS,
         idleSeconds: IDLE_SECONDS,
       },
-      (request) => gateway.handle(request),
+      answer,
       (error) => log.internalError({ callId: null, error }),
     );
   } catch (error) {

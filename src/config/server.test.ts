@@ -12,6 +12,7 @@ test('the defaults', () => {
     storesModels: false,
     databaseUrl: null,
     failClosedBudgets: false,
+    newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
     keyHeader: null,
     dropParams: false,
     modifyParams: false,
@@ -34,6 +35,17 @@ test('the defaults', () => {
 describe('the file', () => {
   test.each([
     ['general_settings: {litellm_key_header_name: X-My-Key}', { keyHeader: 'x-my-key' }],
+    [
+      'litellm_settings: {upperbound_key_generate_params: {max_budget: 10}, default_internal_user_params: {user_role: internal_user}}',
+      {
+        newcomers: {
+          keyDefaults: {},
+          keyBounds: { max_budget: 10 },
+          userDefaults: { user_role: 'internal_user' },
+          teamDefaults: {},
+        },
+      },
+    ],
     ['general_settings: {fail_closed_budget_enforcement: true}', { failClosedBudgets: true }],
     ['general_settings: {error_profile: litellm-1.81}', { errorProfile: 'litellm-1.81' }],
     ['general_settings: {always_include_stream_usage: true}', { streamUsage: 'always' }],

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { ServerSettings } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
@@ -25,6 +26,12 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     storesModels: general.store_model_in_db ?? /^true$/i.test(variable(environment, 'STORE_MODEL_IN_DB') ?? ''),
     masterKey: masterKey === null ? null : new Secret(masterKey),
     databaseUrl: databaseUrl === null ? null : new Secret(databaseUrl),
+    newcomers: {
+      keyDefaults: fields(shared.default_key_generate_params),
+      keyBounds: fields(shared.upperbound_key_generate_params),
+      userDefaults: fields(shared.default_internal_user_params),
+      teamDefaults: fields(shared.default_team_params),
+    },
     failClosedBudgets: general.fail_closed_budget_enforcement ?? false,
     keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
     dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),
@@ -48,6 +55,9 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     requireUser: general.enforce_user_param ?? false,
   };
 }
+
+/** YAML gives nothing but JSON here: dates stay text. */
+const fields = (map: Readonly<Record<string, unknown>> | undefined): JsonObject => (map ?? {}) as JsonObject;
 
 function logLevel(file: ConfigFile, environment: Environment): ServerSettings['logLevel'] {
   if (file.litellm_settings?.set_verbose === true || file.router_settings?.set_verbose === true) return 'debug';

@@ -110,6 +110,17 @@ describe('models in the database', () => {
     }
   });
 
+  test('are added over HTTP, served at once by the instance that was asked and within a second by the others', async () => {
+    const before = await converged('');
+    const [first] = gateways;
+    const params = { model: 'openai/gpt-4o', api_key: CANARY, api_base: `${simulator.url}/v1` };
+    const made = await first?.post('/model/new', { model_name: 'posted', litellm_params: params });
+    expect([made?.status, await made?.text()]).toEqual([200, expect.not.stringContaining(CANARY)]);
+    expect((await first?.chat({ model: 'posted' }))?.status).toBe(200);
+    await converged(before);
+    for (const gateway of gateways) expect((await gateway.chat({ model: 'posted' })).status).toBe(200);
+  });
+
   test('stay when the file is edited', async () => {
     const before = await converged('');
     for (const { configPath } of gateways) writeFileSync(configPath, `${FILE}\nrouter_settings: {num_retries: 1}\n`);

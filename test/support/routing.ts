@@ -84,6 +84,7 @@ export function snapshotOf(
       masterKey: null,
       databaseUrl: null,
       failClosedBudgets: false,
+      newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
       keyHeader: null,
       dropParams: false,
       modifyParams: false,

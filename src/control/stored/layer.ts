@@ -71,6 +71,11 @@ export class ModelLayer {
     return this.#reading;
   }
 
+  /** Resolves when what was told so far is in the layer and in force here. */
+  settled(): Promise<void> {
+    return this.#reading ?? Promise.resolve();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#unsubscribe();

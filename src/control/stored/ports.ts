@@ -10,12 +10,12 @@ import type { ModelPorts } from '../ports.ts';
  *
  * @param load how the running configuration is loaded: the same file, environment and layer
  */
-export function modelPorts(current: () => Snapshot, load: LoadOptions, box: SecretBox | null): ModelPorts {
+export function modelPorts(current: () => Snapshot, load: () => LoadOptions, box: SecretBox | null): ModelPorts {
   return {
     isEnabled: () => current().server.storesModels,
     box,
     isInFile: (id) => current().deployments.get(deploymentId(id))?.isStored === false,
-    problem: (model) => checkStored(model, load),
+    problem: (model) => checkStored(model, load()),
     masked: maskedJson,
   };
 }
