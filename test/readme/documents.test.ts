@@ -77,6 +77,8 @@ describe('commands', () => {
     explain: 'src/cli/explain.ts',
     simulate: 'src/cli/simulate.ts',
     doctor: 'src/cli/doctor.ts',
+    import: 'src/cli/import.ts',
+    credentials: 'src/cli/credentials.ts',
     keys: 'src/cli/keys.ts',
     ledger: 'src/cli/ledger.ts',
   };
@@ -94,7 +96,7 @@ describe('commands', () => {
     for (const [path, text] of PAGES) {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
-          const command = /^(check|explain|simulate|doctor|keys|ledger)\b/.exec(words)?.[1] ?? 'serve';
+          const command = /^(check|explain|simulate|doctor|keys|ledger|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;
@@ -127,7 +129,7 @@ describe('commands', () => {
 
   test('every variable of the command-line page is read, and every variable that is read is there', () => {
     const text = page('docs/reference/cli.md');
-    const sources = sourcesOf('src/cli', 'src/config', 'src/providers');
+    const sources = sourcesOf('src/cli', 'src/config', 'src/providers', 'src/secrets');
     const named = sorted(
       quoted(text).flatMap((words) => /^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(=true)?$/.exec(words)?.[1] ?? []),
     )
