@@ -9,7 +9,16 @@ import { openJson } from '../../src/secrets/sealed-json.ts';
 import { SecretBox } from '../../src/secrets/secret-box.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
-import { CANARIES, dumpLitellm, fillLitellm, KEY_HASH, MASTER_KEY, SALT_KEY } from '../support/litellm-database.ts';
+import { MASTER_KEY as GATEWAY_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
+import {
+  CANARIES,
+  dumpLitellm,
+  fillLitellm,
+  KEY_HASH,
+  MASTER_KEY,
+  SALT_KEY,
+  VIRTUAL_KEY,
+} from '../support/litellm-database.ts';
 import { type TestDatabase, testDatabase } from '../support/postgres/database.ts';
 import { costs, DATABASES, ledgerEntry, nanoUsd, payer } from '../support/store.ts';
 
@@ -96,6 +105,12 @@ class Target {
     }
   }
 
+  /** A gateway on this target, with the models of the database. */
+  gateway(config: string): Promise<TestGateway> {
+    const env = { DATABASE_URL: this.#database?.url ?? '', LITELLM_SALT_KEY: SALT_KEY, STORE_MODEL_IN_DB: 'True' };
+    return startGateway(config, env, ['--data-dir', this.#dataDir]);
+  }
+
   async remove(): Promise<void> {
     await this.#database?.drop();
     rmSync(this.#dataDir, { recursive: true, force: true });
@@ -138,7 +153,7 @@ describe.each(DATABASES)('an import into %s', (kind) => {
       ['LiteLLM_VerificationToken', 6, 3, 3],
       ['LiteLLM_TeamMembership', 1, 1, 0],
       ['LiteLLM_OrganizationMembership', 1, 1, 0],
-      ['LiteLLM_EndUserTable', 1, 1, 0],
+      ['LiteLLM_EndUserTable', 2, 2, 0],
       ['LiteLLM_TagTable', 1, 1, 0],
       ['LiteLLM_CredentialsTable', 1, 1, 0],
       ['LiteLLM_ProxyModelTable', 3, 2, 1],
@@ -269,6 +284,31 @@ describe.each(DATABASES)('an import into %s', (kind) => {
       });
       expect(await verify()).toEqual([]);
     });
+  });
+
+  test('after it a gateway takes LiteLLM’s keys, and knows its models', async () => {
+    const gateway = await target.gateway(
+      'model_list:\n  - model_name: gpt-4o\n    litellm_params: {model: openai/gpt-4o, mock_response: hello}\n',
+    );
+    const answer = await gateway.chat({ model: 'gpt-4o' }, { authorization: `Bearer ${VIRTUAL_KEY}` });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('x-litellm-key-spend')).toMatch(/^0\.1/);
+    const spent = await gateway.chat(
+      { model: 'gpt-4o', user: 'customer-2' },
+      { authorization: `Bearer ${VIRTUAL_KEY}` },
+    );
+    // What LiteLLM counted is held against the budget: this customer has spent all of his.
+    expect([spent.status, await spent.text()]).toEqual([429, expect.stringContaining('customer-2')]);
+    const other = await gateway.chat({ model: 'gpt-4o' }, { authorization: 'Bearer sk-second' });
+    expect(other.status).toBe(401); // blocked in LiteLLM
+    const info = await fetch(`${gateway.url}/model/info?litellm_model_id=model-1`, {
+      headers: { authorization: `Bearer ${GATEWAY_KEY}` },
+    });
+    const text = await info.text();
+    expect(JSON.parse(text).data[0].model_info).toMatchObject({ db_model: true });
+    expect(JSON.parse(text).data[0].model_info.disabled).toBeUndefined();
+    await gateway.stop();
+    for (const canary of CANARIES) expect(text + gateway.output()).not.toContain(canary);
   });
 
   test('into an empty target with the spend logs gives the same spend', async () => {

@@ -96,7 +96,8 @@ describe('commands', () => {
     for (const [path, text] of PAGES) {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
-          const command = /^(check|explain|simulate|doctor|keys|ledger|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
+          const command =
+            /^(check|explain|simulate|doctor|keys|ledger|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;

@@ -80,9 +80,9 @@ function rows(): readonly string[] {
       ('sk-kept-in-clear', NULL, NULL, 0, NULL, '{}', '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL),
       ('${hashOf(MASTER_KEY)}', NULL, NULL, 0, NULL, '{}', '{}', 'default_user_id', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL),
       ('${hashOf('sk-dashboard')}', 'sk-...oard', NULL, 0, NULL, '{}', '{}', 'user-1', 'litellm-dashboard', '{}', NULL, NULL, NULL, NULL, NULL, NULL)`,
-    `INSERT INTO "LiteLLM_TeamMembership" ("user_id", "team_id", "spend", "budget_id") VALUES ('user-1', 'team-1', 2.125, 'budget-customer')`,
+    `INSERT INTO "LiteLLM_TeamMembership" ("user_id", "team_id", "spend", "budget_id") VALUES ('user-1', 'team-1', 2.125, 'budget-org')`,
     `INSERT INTO "LiteLLM_OrganizationMembership" ("user_id", "organization_id", "user_role", "spend") VALUES ('user-1', 'org-1', 'org_admin', NULL)`,
-    `INSERT INTO "LiteLLM_EndUserTable" ("user_id", "spend", "allowed_model_region", "budget_id", "blocked") VALUES ('customer-1', 0.75, 'eu', 'budget-customer', true)`,
+    `INSERT INTO "LiteLLM_EndUserTable" ("user_id", "spend", "allowed_model_region", "budget_id", "blocked") VALUES ('customer-1', 0.75, 'eu', 'budget-customer', true), ('customer-2', 1.5, NULL, 'budget-customer', false)`,
     `INSERT INTO "LiteLLM_TagTable" ("tag_name", "models", "spend", "budget_id", "updated_at") VALUES ('nightly', '{gpt-4o}', 0.5, 'budget-gone', now())`,
     `INSERT INTO "LiteLLM_ProxyModelTable" ("model_id", "model_name", "litellm_params", "model_info") VALUES
       ('model-1', 'gpt-4o', ${json({ model: secret('openai/gpt-4o'), api_key: secret('sk-canary-provider-7f3a'), rpm: 100, use_in_pass_through: false })}, ${json({ id: 'model-1', db_model: true })}),
