@@ -32,7 +32,11 @@ const HELP = `tollgate: an LLM gateway
   tollgate check FILE [--strict] [--json]      check a configuration and say what is honoured
   tollgate explain MODEL [--config FILE]       print the route that a request would take
   tollgate simulate [--port N] [--corpus DIR]  simulated providers, for rehearsing an outage
+  tollgate keys COMMAND [--json]               make, list, block and delete keys of a running gateway
   tollgate doctor [--config FILE]              look at the surroundings and say what is missing
+  tollgate import --from SOURCE [--dry-run]    bring a LiteLLM database over: keys, tenants, budgets, spend, models
+  tollgate credentials rotate                  encrypt stored credentials anew after a change of LITELLM_SALT_KEY
+  tollgate ledger verify|replay [--json]       check the spend ledger, or write what journals still hold
 
   --config, -c FILE     LiteLLM's configuration (environment: CONFIG_FILE_PATH)
   --data-dir DIR        where the gateway keeps its files (environment: TOLLGATE_DATA_DIR; default ./data)

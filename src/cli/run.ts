@@ -26,6 +26,26 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = await simulate(rest, io);
       return;
     }
+    case 'import': {
+      const { importDatabase } = await import('./import.ts');
+      process.exitCode = await importDatabase(rest, io);
+      return;
+    }
+    case 'credentials': {
+      const { credentials } = await import('./credentials.ts');
+      process.exitCode = await credentials(rest, io);
+      return;
+    }
+    case 'keys': {
+      const { keys } = await import('./keys.ts');
+      process.exitCode = await keys(rest, io);
+      return;
+    }
+    case 'ledger': {
+      const { ledger } = await import('./ledger.ts');
+      process.exitCode = await ledger(rest, io);
+      return;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor.ts');
       process.exitCode = await doctor(rest, io);

@@ -204,6 +204,7 @@ class EntryCompiler {
       maxOutputTokens: info.max_output_tokens ?? info.max_tokens ?? known.maxOutputTokens,
       price: known.price,
       isWildcard: (entry.model_name ?? '').includes('*'),
+      isStored: false,
       info: masked(mapAt(this.#tree, 'model_info')),
       publicParams: masked(this.#paramsTree),
     };

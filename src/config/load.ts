@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { nearest } from '../core/nearest.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Deployment, Snapshot } from '../core/snapshot.ts';
 import { nearestProviders, PROVIDERS, providerFor } from '../providers/registry.ts';
 import { compileBilling } from './billing.ts';
 import { checkKeys } from './check-keys.ts';
 import { withDemo } from './demo.ts';
-import { compileDeployments, type ProviderLookup } from './deployments.ts';
+import { compileDeployments, type DeploymentContext, type ProviderLookup } from './deployments.ts';
 import { type Environment, resolveMap, withFileVariables } from './environment.ts';
 import { type Finding, Findings, foundText } from './findings.ts';
 import { checkNames, compileGroups } from './groups.ts';
@@ -17,6 +17,7 @@ import { compileRouting } from './routing.ts';
 import { isLiteralSecret } from './secret-names.ts';
 import { compileServer } from './server.ts';
 import { canonicalSpelling } from './spellings.ts';
+import { compileStored, type StoredLayer, type StoredModel, storedProblem, withStoredCredentials } from './stored.ts';
 import { rowAt } from './table.ts';
 import { EMPTY_MAP, isUnset, keyPlace, locate, type MapTree, NOWHERE, type Path, plain, scalars } from './tree.ts';
 
@@ -32,11 +33,15 @@ export interface LoadOptions {
   readonly strict: boolean;
   /** Where the simulator serves the model `demo`, or null for no such model. */
   readonly demo: { readonly baseUrl: string } | null;
+  /** What the database keeps; it counts only where the configuration says `store_model_in_db`. */
+  readonly stored?: StoredLayer | null;
 }
 
 export interface Loaded {
   readonly kind: 'loaded';
   readonly snapshot: Omit<Snapshot, 'version'>;
+  /** SHA-256 over the files alone, hex. */
+  readonly filesFingerprint: string;
   readonly findings: readonly Finding[];
   readonly report: readonly ReportRow[];
   /** Every file that was read, the main one first. */
@@ -71,20 +76,61 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
   if (file === null) return { kind: 'invalid', findings: sorted(findings), files: sources.files };
 
   const context = { environment, findings, providers: PROVIDER_LOOKUP };
-  const deployments = withDemo(compileDeployments(file, spelled.tree, context), options.demo);
+  const server = compileServer(file, environment, findings);
+  const stored = server.storesModels ? (options.stored ?? null) : null;
+  const deployments = withDemo(compileLayers(file, spelled.tree, stored, context), options.demo);
   const names = compileGroups(deployments, file);
   checkNames(names, spelled.tree, findings);
   const { contextUsesOrdinaryChain } = spelled;
   const routing = compileRouting(file, deployments, { environment, findings, contextUsesOrdinaryChain });
-  const server = compileServer(file, environment, findings);
   if (findings.hasErrors) return { kind: 'invalid', findings: sorted(findings), files: sources.files };
+  const files = fingerprint(sources.texts);
   return {
     kind: 'loaded',
-    snapshot: { fingerprint: fingerprint(sources.texts), ...names, routing, server, billing: compileBilling(file) },
+    snapshot: {
+      fingerprint: stored === null ? files : fingerprint([files, stored.fingerprint]),
+      ...names,
+      routing,
+      server,
+      billing: compileBilling(file),
+    },
+    filesFingerprint: files,
     findings: sorted(findings),
     report,
     files: sources.files,
   };
+}
+
+/**
+ * Why a deployment could not be used on this configuration if the database kept it, or null: its own shape, an unknown
+ * provider, a credential that is not there. Variables that are unset are no reason: they may be set later.
+ */
+export function checkStored(model: StoredModel, options: LoadOptions): string | null {
+  const findings = new Findings(false);
+  const { tree } = readSources(options, findings);
+  const environment = withFileVariables(tree ?? EMPTY_MAP, options.env, findings);
+  const context = { environment, findings, providers: PROVIDER_LOOKUP };
+  const resolved = canonicalSpelling(resolveMap(tree ?? EMPTY_MAP, environment), findings).tree;
+  const stored = options.stored ?? null;
+  return storedProblem(model, stored === null ? resolved : withStoredCredentials(resolved, stored, context), context);
+}
+
+/** The file's deployments, then the database's; credentials of either may be named by both. */
+function compileLayers(
+  file: ConfigFile,
+  tree: MapTree,
+  stored: StoredLayer | null,
+  context: DeploymentContext,
+): readonly Deployment[] {
+  if (stored === null) return compileDeployments(file, tree, context);
+  const merged = withStoredCredentials(tree, stored, context);
+  const credentials = plain(locate(merged, ['credential_list']));
+  const fromFile = compileDeployments(
+    { ...file, credential_list: Array.isArray(credentials) ? credentials : undefined },
+    merged,
+    context,
+  );
+  return [...fromFile, ...compileStored(stored, merged, fromFile, context)];
 }
 
 const PROVIDER_LOOKUP: ProviderLookup = {

@@ -97,10 +97,10 @@ class Watcher implements ConfigWatch {
   }
 
   #loadedHash(result: Loaded | Invalid): string {
-    return result.kind === 'loaded' ? result.snapshot.fingerprint : this.#hash();
+    return result.kind === 'loaded' ? result.filesFingerprint : this.#hash();
   }
 
-  /** Equal to the snapshot's fingerprint while the files are what was loaded. */
+  /** Equal to the files' fingerprint while they are what was loaded. */
   #hash(): string {
     const hash = createHash('sha256');
     for (const file of this.#files) {

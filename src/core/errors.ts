@@ -19,6 +19,7 @@ export const ERRORS = {
   'no-key': { status: 401, type: 'auth_error', className: null },
   'malformed-key': { status: 401, type: 'auth_error', className: null },
   'unknown-key': { status: 401, type: 'token_not_found_in_db', className: null },
+  'key-unverified': { status: 503, type: 'server_error', className: null },
   'blocked-key': { status: 401, type: 'auth_error', className: null },
   'expired-key': { status: 401, type: 'expired_key', litellmStatus: 400, className: null },
   'unknown-owner': { status: 401, type: 'auth_error', className: null },
@@ -71,9 +72,24 @@ export const ERRORS = {
   'upstream-permission': { status: 403, type: 'permission_error', className: 'PermissionDeniedError' },
   'upstream-not-found': { status: 404, type: 'invalid_request_error', className: 'NotFoundError' },
   internal: { status: 500, type: 'internal_server_error', className: null },
+  'bad-fields': { status: 400, type: 'bad_request_error', className: null },
+  'invalid-fields': { status: 422, type: 'validation_error', className: null },
+  'nothing-there': { status: 404, type: 'not_found_error', className: null },
+  'already-there': { status: 400, type: 'bad_request_error', className: null },
+  'user-already-there': { status: 409, type: 'bad_request_error', className: null },
+  'already-in-team': { status: 400, type: 'team_member_already_in_team', className: null },
+  'not-yours': { status: 403, type: 'auth_error', className: null },
+  'team-permission': { status: 401, type: 'team_member_permission_error', className: null },
+  'store-unavailable': { status: 503, type: 'no_db_connection', className: null },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorKind = keyof typeof ERRORS;
+
+/** The status of a failure, in the profile that the operator chose. */
+export function errorStatus(kind: ErrorKind, profile: 'tollgate' | 'litellm-1.81'): number {
+  const row: ErrorRow = ERRORS[kind];
+  return profile === 'litellm-1.81' ? (row.litellmStatus ?? row.status) : row.status;
+}
 
 /** A failure on its way to the client, in no dialect yet. */
 export interface GatewayError {

@@ -1,7 +1,7 @@
 import type { Cost } from './cost.ts';
 import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
 import type { Payer } from './payer.ts';
-import type { EpochMillis, Millis } from './units.ts';
+import type { EpochMillis, Millis, NanoUsd } from './units.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -43,6 +43,25 @@ export interface LedgerEntry {
   readonly attempts: readonly AttemptRecord[];
   readonly user: string | null;
   readonly tags: readonly string[];
+}
+
+/** What is noted of a request before its upstream is called, so that it leaves a trace if the process dies. */
+export interface BegunRequest
+  extends Pick<
+    LedgerEntry,
+    | 'requestId'
+    | 'callId'
+    | 'principal'
+    | 'endpoint'
+    | 'requestedModel'
+    | 'isStreaming'
+    | 'startedAt'
+    | 'user'
+    | 'tags'
+    | 'payer'
+  > {
+  /** The most that it may cost: what was reserved. */
+  readonly estimate: NanoUsd;
 }
 
 /** One try, for the request's own list of attempts. */

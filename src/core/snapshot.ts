@@ -77,6 +77,8 @@ export interface Deployment {
   readonly price: Price | null;
   /** Whether it came from an entry with a star: those never cool down (LiteLLM). */
   readonly isWildcard: boolean;
+  /** Whether the database keeps it (`db_model`), where the admin API changes it; else the file does. */
+  readonly isStored: boolean;
   /** `model_info` as written, secrets removed, for `/model/info`. */
   readonly info: JsonObject;
   /** `litellm_params` as written, secrets masked, for `/model/info`. */
@@ -108,6 +110,7 @@ export const NOTHING_SET: Omit<
   maxOutputTokens: null,
   price: null,
   isWildcard: false,
+  isStored: false,
 };
 
 /** How to reach the upstream of one deployment. */
@@ -214,8 +217,28 @@ export interface RoutingSettings {
   readonly defaultMaxParallel: number | null;
 }
 
+/** Fields as the admin API takes them; it checks them when it uses them. */
+export interface NewcomerSettings {
+  /** `default_key_generate_params`: of new keys, where the request says nothing. */
+  readonly keyDefaults: JsonObject;
+  /** `upperbound_key_generate_params`: the most that a new key may ask for. */
+  readonly keyBounds: JsonObject;
+  /** `default_internal_user_params`: of new users that are no admins. */
+  readonly userDefaults: JsonObject;
+  /** `default_team_params`: of new teams. */
+  readonly teamDefaults: JsonObject;
+}
+
 export interface ServerSettings {
+  /** `store_model_in_db`: models of the database are served, and may be changed. */
+  readonly storesModels: boolean;
   readonly masterKey: Secret | null;
+  /** A PostgreSQL database; null for the embedded one. */
+  readonly databaseUrl: Secret | null;
+  /** What new keys, users and teams get, and the most that a key may ask for. */
+  readonly newcomers: NewcomerSettings;
+  /** Whether a budget of which nobody knows what was spent refuses. */
+  readonly failClosedBudgets: boolean;
   /** Header that carries the key instead of the usual ones. */
   readonly keyHeader: string | null;
   readonly dropParams: boolean;

@@ -85,7 +85,7 @@ function infoOf(deployment: Deployment, now: EpochMillis) {
     model_info: {
       ...deployment.info,
       id: deployment.id,
-      db_model: false,
+      db_model: deployment.isStored,
       key: deployment.configuredModel,
       litellm_provider: deployment.provider,
       max_input_tokens: deployment.maxInputTokens,

@@ -30,6 +30,8 @@ export interface NotAccepted {
   readonly kind: 'not-accepted';
   readonly error: GatewayError;
   readonly model: string;
+  /** Who asked, as far as anybody knows. */
+  readonly principal: Principal | null;
 }
 
 /** The client left before its request was whole. */
@@ -47,41 +49,46 @@ export function accept(
   request: ServerRequest,
   match: EndpointMatch,
   snapshot: Snapshot,
-  ports: Pick<GatewayPorts, 'keys' | 'admission'>,
+  ports: AcceptPorts,
 ): Soon<Accepted | NotAccepted | ClientGone> {
   const arrival: Arrival = { request, match, snapshot, ports };
   return whenThere(authenticate(request, snapshot, ports.keys), (principal) => {
     if ('message' in principal) return refused(principal);
+    const full = ports.ledger.canAccept();
+    if (full !== null) return refused(full, '', principal);
     return whenThere(request.readBody(), (bytes) =>
-      bytes instanceof Uint8Array ? read(arrival, principal, bytes) : unread(bytes, snapshot),
+      bytes instanceof Uint8Array ? read(arrival, principal, bytes) : unread(bytes, snapshot, principal),
     );
   });
 }
+
+type AcceptPorts = Pick<GatewayPorts, 'keys' | 'admission' | 'ledger'>;
 
 /** A request that is being looked at. */
 interface Arrival {
   readonly request: ServerRequest;
   readonly match: EndpointMatch;
   readonly snapshot: Snapshot;
-  readonly ports: Pick<GatewayPorts, 'keys' | 'admission'>;
+  readonly ports: AcceptPorts;
 }
 
-function unread(fault: BodyFault, snapshot: Snapshot): NotAccepted | ClientGone {
+function unread(fault: BodyFault, snapshot: Snapshot, principal: Principal): NotAccepted | ClientGone {
   if (fault.kind === 'client-gone') return { kind: 'client-gone', model: '' };
-  return refused(bodyFault(fault, snapshot.server.maxRequestBytes));
+  return refused(bodyFault(fault, snapshot.server.maxRequestBytes), '', principal);
 }
 
 function read(arrival: Arrival, principal: Principal, bytes: Uint8Array): Soon<Accepted | NotAccepted> {
   const { request, match, snapshot, ports } = arrival;
+  const refusedTo = (error: GatewayError, model = '') => refused(error, model, principal);
   const body = scanObject(bytes);
-  if (body.kind === 'fault') return refused(jsonFault(body, bytes));
+  if (body.kind === 'fault') return refusedTo(jsonFault(body, bytes));
 
   const controls = readControls(request, body, snapshot.server.allowClientCredentials);
-  if ('kind' in controls) return refused(controls);
+  if ('kind' in controls) return refusedTo(controls);
   const model = requestedModel(body, match, snapshot);
-  if (typeof model !== 'string') return refused(model);
+  if (typeof model !== 'string') return refusedTo(model);
   const wrong = match.endpoint.check(body) ?? missingUser(controls, snapshot);
-  if (wrong !== null) return refused(wrong, model);
+  if (wrong !== null) return refusedTo(wrong, model);
 
   // Whatever could fail comes before the lease, so that none is left unsettled.
   const call = clientCall(body, controls, match, snapshot);
@@ -92,11 +99,12 @@ function read(arrival: Arrival, principal: Principal, bytes: Uint8Array): Soon<A
     model,
     size: () => requestSize(bytes, call.body, call.dialect, overridesOf(controls)),
     tags: controls.tags,
+    routing: controls.routing,
     customer: controls.user,
   });
   return whenThere(lease, (granted) =>
     'kind' in granted
-      ? refused(granted, model)
+      ? refusedTo(granted, model)
       : { kind: 'accepted', principal, controls, model, lease: granted, call },
   );
 }
@@ -107,8 +115,8 @@ function overridesOf({ routing: { fallbacks } }: Controls): readonly JsonObject[
   return fallbacks.map(({ overrides }) => overrides).filter((overrides) => overrides !== null);
 }
 
-function refused(error: GatewayError, model = ''): NotAccepted {
-  return { kind: 'not-accepted', error, model };
+function refused(error: GatewayError, model = '', principal: Principal | null = null): NotAccepted {
+  return { kind: 'not-accepted', error, model, principal };
 }
 
 /** Longer names name nothing, and would be kept, compared and logged. */

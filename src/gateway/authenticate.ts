@@ -38,19 +38,26 @@ interface Search {
   readonly headers: readonly string[];
 }
 
-/** Goes through the headers from `index` on; `refusal` is what the first unusable one was refused with. */
-function firstKnown(search: Search, index: number, refusal: GatewayError | null): Soon<Principal | GatewayError> {
+/** Why no key was good so far. That nobody can say weighs more than that another header's key is wrong. */
+interface Failed {
+  readonly unsaid: GatewayError | null;
+  readonly refusal: GatewayError;
+}
+
+/** Goes through the headers from `index` on. */
+function firstKnown(search: Search, index: number, failed: Failed | null): Soon<Principal | GatewayError> {
   const { request, keys, custom, headers } = search;
   const header = headers[index];
-  if (header === undefined) return refusal ?? noKey(custom);
+  if (header === undefined) return failed?.unsaid ?? failed?.refusal ?? noKey(custom);
   const value = request.header(header);
-  if (value === null || value === '') return firstKnown(search, index + 1, refusal);
+  if (value === null || value === '') return firstKnown(search, index + 1, failed);
   const key = header === 'authorization' || custom !== null ? bearer(value) : withoutScheme(value);
-  if (key === null) return firstKnown(search, index + 1, refusal ?? malformed(header));
-  return whenThere(
-    keys.authenticate(hash('sha256', key)),
-    (principal) => principal ?? firstKnown(search, index + 1, refusal ?? unknown(header, key)),
-  );
+  if (key === null) return firstKnown(search, index + 1, failed ?? { unsaid: null, refusal: malformed(header) });
+  return whenThere(keys.authenticate(hash('sha256', key)), (found) => {
+    if (found !== null && !('message' in found)) return found;
+    const refusal = failed?.refusal ?? unknown(header, key);
+    return firstKnown(search, index + 1, { unsaid: found ?? failed?.unsaid ?? null, refusal });
+  });
 }
 
 /** Whether a request may be answered from the master key alone; compares hashes in constant time. */

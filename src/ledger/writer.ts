@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { type LedgerStore, type Rejected, StoreUnavailable } from '../core/ledger-store.ts';
 import { type EpochMillis, epochMillis, type Millis, millis } from '../core/units.ts';
 import type { Batch, BatchSource } from './batches.ts';
-import { type DeadLetter, type LedgerObserver, type LedgerStore, type Rejected, StoreUnavailable } from './ports.ts';
+import type { DeadLetter, LedgerObserver } from './ports.ts';
 
 /*
  * Moves journals into the store.
@@ -21,7 +22,7 @@ import { type DeadLetter, type LedgerObserver, type LedgerStore, type Rejected, 
  */
 
 /** Between the first new entry and its batch, for others to join it. */
-const LINGER: Millis = millis(50);
+const LINGER: Millis = millis(250);
 const FIRST_WAIT: Millis = millis(200);
 const LONGEST_WAIT: Millis = millis(30_000);
 /** Entries up to which a batch that fails as a whole is joined by the next, to tell its fault from the store's. */

@@ -6,14 +6,14 @@ import type { ColumnKind } from './schema/column.ts';
 import type { AuditAction } from './schema/identity.ts';
 import type { NewRowOf, PatchOf, RowOf, Table } from './schema/table.ts';
 import type { Session } from './session.ts';
-import { conditions, type Where } from './where.ts';
+import { type AnyOf, anyOf, conditions, type Where } from './where.ts';
 
 /** A primary key: one text, or as many as the key has columns. */
 export type Key = string | readonly string[];
 
 /** Which rows, in which order, and how many. */
 export interface ListQuery<Row> {
-  readonly where?: Where<Row>;
+  readonly where?: AnyOf<Row>;
   /** The primary key when it is not given; rows alike in it are in the order of the primary key. */
   readonly sort?: keyof Row & string;
   readonly order?: 'ascending' | 'descending';
@@ -53,11 +53,11 @@ export class TableReader<T extends Table> {
     return (row ?? null) as RowOf<T> | null; // decoded by the definition that also made the type
   }
 
-  async count(where: Where<RowOf<T>> = {}): Promise<number> {
+  async count(where: AnyOf<RowOf<T>> = {}): Promise<number> {
     const row = await this.session.queries
       .selectFrom(this.table.name)
       .select(({ fn }) => fn.countAll().as('rows'))
-      .where(conditions(this.session, where))
+      .where(anyOf(this.session, where))
       .executeTakeFirstOrThrow();
     return Number(row.rows);
   }
@@ -76,8 +76,8 @@ export class TableReader<T extends Table> {
     return { rows: page as RowOf<T>[], next: last === undefined ? null : cursorOf(columns, last) }; // as in find
   }
 
-  #select(where: Where<RowOf<T>>) {
-    return this.session.queries.selectFrom(this.table.name).selectAll().where(conditions(this.session, where));
+  #select(where: AnyOf<RowOf<T>>) {
+    return this.session.queries.selectFrom(this.table.name).selectAll().where(anyOf(this.session, where));
   }
 
   #keyWhere(key: Key): Where<RowOf<T>> {
@@ -138,7 +138,7 @@ export class TableWriter<T extends Table> extends TableReader<T> {
   }
 
   /**
-   * Sets columns of a row.
+   * Sets columns of a row; none of them changes nothing and leaves no trace.
    *
    * @param action what the audit log calls it
    * @returns the row as it is now; null when there is none
@@ -146,6 +146,7 @@ export class TableWriter<T extends Table> extends TableReader<T> {
   async update(key: Key, patch: PatchOf<T>, action: AuditAction = 'updated'): Promise<RowOf<T> | null> {
     const before = await this.#lock(key);
     if (before === null) return null;
+    if (Object.keys(patch).length === 0) return before as RowOf<T>; // as in create
     const values = await this.#withOffset({ ...this.#stamps('updated'), ...patch }, { ...before, ...patch });
     const after = await this.session.queries
       .updateTable(this.table.name)

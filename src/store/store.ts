@@ -1,13 +1,15 @@
 import type { Clock } from '../core/clock.ts';
+import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { LedgerStore } from '../core/ledger-store.ts';
 import type { EpochMillis } from '../core/units.ts';
+import { AlertBook } from './alert-book.ts';
 import { type Actor, ChangeLog } from './change-log.ts';
 import type { Engine } from './engine.ts';
 import { ChangeFeed, type FeedListener } from './feed.ts';
 import type { HealthState } from './health.ts';
 import type { Account } from './ledger/accounts.ts';
-import { type Balance, balanceOf } from './ledger/balance.ts';
+import { type AccountPeriod, type Balance, balanceOf, balancesOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
-import type { LedgerStore } from './ledger/port.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
 import { type Difference, verify } from './ledger/verify.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
@@ -39,6 +41,8 @@ export interface Store {
   /** Sums of spend by day, model, key, tag and so on. */
   readonly reports: SpendReports;
   readonly ledger: LedgerStore;
+  /** Alerts about budgets, each once. */
+  readonly alerts: AlertBook;
   /** Whether the database answers at the moment. */
   health(): HealthState;
   onHealth(listener: (state: HealthState) => void): () => void;
@@ -54,6 +58,10 @@ export interface Store {
   change<T>(actor: Actor, work: (writers: Writers) => Promise<T>): Promise<T>;
   /** What an account spent since a moment; `balance.ts` says which moments are exact. */
   balance(account: Account, since: EpochMillis | null): Promise<Balance>;
+  /** The same for many, in their order, and what was set by hand for those of which all spend is asked. */
+  balances(asked: readonly AccountPeriod[]): Promise<readonly Balance[]>;
+  /** Keeps an entry that the ledger's `write` cannot take, for a person to look at. */
+  bury(entry: LedgerEntry, reason: string): Promise<void>;
   /** Compares every total with the rows it was summed from. */
   verify(): Promise<readonly Difference[]>;
   /** Removes what is older than is to be kept. */
@@ -71,11 +79,13 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
   const feed = await startFeed(engine, clock);
   const session: Session = { ...engine, now: () => new Date(clock.wall()) };
   const patient: Session = { ...session, queries: engine.patient };
+  const ledger = new DatabaseLedger(session, clock);
   return {
     kind: engine.kind,
     read: readersOf(session),
     reports: new SpendReports(session),
-    ledger: new DatabaseLedger(session, clock),
+    ledger,
+    alerts: new AlertBook(session),
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),
     onChange: (listener) => feed.subscribe(listener),
@@ -85,6 +95,8 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
       return result;
     },
     balance: (account, since) => balanceOf(session, account, since),
+    balances: (asked) => balancesOf(session, asked),
+    bury: (entry, reason) => ledger.bury(entry, reason),
     verify: () => verify(patient),
     prune: (retention) => prune(patient, retention),
     async close() {

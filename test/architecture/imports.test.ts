@@ -24,11 +24,14 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   },
   telemetry: { layers: ['core'], modules: [] },
   store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:path'] },
+  control: { layers: ['core', 'config', 'metering', 'secrets', 'store', 'transport'], modules: ['node:crypto', 'zod'] },
   tokens: {
     layers: ['core', 'endpoints'],
     modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
   },
   ledger: { layers: ['core'], modules: ['bun:sqlite', 'node:fs', 'node:path', 'node:zlib'] },
+  secrets: { layers: ['core'], modules: ['node:crypto', 'tweetnacl'] },
+  importer: { layers: ['core', 'metering', 'store', 'secrets'], modules: ['bun', 'node:crypto'] },
   simulator: { layers: ['core', 'wire'], modules: ['node:net', 'node:crypto', 'node:fs', 'node:path'] },
   cli: {
     layers: [
@@ -45,6 +48,10 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'simulator',
       'tokens',
       'store',
+      'secrets',
+      'importer',
+      'ledger',
+      'control',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],
   },

@@ -29,8 +29,17 @@ interface Lock {
 }
 
 /** Packages that run in production beside the engine. A new one needs a reason in docs/decisions. */
-const RUNTIME_PACKAGES = ['gpt-tokenizer', 'kysely', 'yaml', 'zod'];
-const PERMISSIVE = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'MIT OR Apache-2.0'];
+const RUNTIME_PACKAGES = ['gpt-tokenizer', 'kysely', 'tweetnacl', 'yaml', 'zod'];
+const PERMISSIVE = [
+  'MIT',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  '0BSD',
+  'MIT OR Apache-2.0',
+  'Unlicense',
+];
 
 const installed = Object.entries(lock.packages).filter(([path]) => path !== '');
 const runtime = installed.filter(([, each]) => each.dev !== true && each.devOptional !== true);

@@ -77,6 +77,10 @@ describe('commands', () => {
     explain: 'src/cli/explain.ts',
     simulate: 'src/cli/simulate.ts',
     doctor: 'src/cli/doctor.ts',
+    import: 'src/cli/import.ts',
+    credentials: 'src/cli/credentials.ts',
+    keys: 'src/cli/keys.ts',
+    ledger: 'src/cli/ledger.ts',
   };
 
   /** Whether a source speaks of a flag: as an option, in a list of options, or in its help. */
@@ -92,7 +96,8 @@ describe('commands', () => {
     for (const [path, text] of PAGES) {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
-          const command = /^(check|explain|simulate|doctor)\b/.exec(words)?.[1] ?? 'serve';
+          const command =
+            /^(check|explain|simulate|doctor|keys|ledger|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;
@@ -125,7 +130,7 @@ describe('commands', () => {
 
   test('every variable of the command-line page is read, and every variable that is read is there', () => {
     const text = page('docs/reference/cli.md');
-    const sources = sourcesOf('src/cli', 'src/config', 'src/providers');
+    const sources = sourcesOf('src/cli', 'src/config', 'src/providers', 'src/secrets');
     const named = sorted(
       quoted(text).flatMap((words) => /^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(=true)?$/.exec(words)?.[1] ?? []),
     )
@@ -168,7 +173,9 @@ describe('errors.md', () => {
   });
 
   test('has no failure that nothing sends', () => {
-    const senders = sourcesOf('src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger');
+    const senders = sourcesOf(
+      ...['src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger', 'src/cli', 'src/control'],
+    );
     expect(Object.keys(ERRORS).filter((kind) => !senders.includes(`'${kind}'`))).toEqual([]);
   });
 });

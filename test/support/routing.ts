@@ -80,7 +80,11 @@ export function snapshotOf(
     deployments: new Map(deployments.map((each) => [each.id, each])),
     routing: { ...SETTINGS, ...settings },
     server: {
+      storesModels: false,
       masterKey: null,
+      databaseUrl: null,
+      failClosedBudgets: false,
+      newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
       keyHeader: null,
       dropParams: false,
       modifyParams: false,

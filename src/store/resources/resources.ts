@@ -1,5 +1,7 @@
 import type { ChangeLog } from '../change-log.ts';
+import { BalanceWriter } from '../ledger/opening.ts';
 import { TableReader, TableWriter } from '../repository.ts';
+import { budgetAlertTable } from '../schema/alerts.ts';
 import {
   accessGroupTable,
   auditTable,
@@ -44,6 +46,7 @@ const READ_ONLY = {
   deletedKeys: deletedKeyTable,
   spendLogs: spendLogTable,
   deadLetters: deadLetterTable,
+  budgetAlerts: budgetAlertTable,
 } as const;
 
 type Plain = typeof PLAIN;
@@ -55,7 +58,11 @@ export type Readers = { readonly [K in keyof Plain]: TableReader<Plain[K]> } & {
 } & { readonly keys: KeyReader };
 
 /** Every resource that can be changed, inside one transaction. */
-export type Writers = { readonly [K in keyof Plain]: TableWriter<Plain[K]> } & { readonly keys: KeyWriter };
+export type Writers = { readonly [K in keyof Plain]: TableWriter<Plain[K]> } & {
+  readonly keys: KeyWriter;
+  /** What accounts spent elsewhere. */
+  readonly balances: BalanceWriter;
+};
 
 export function readersOf(session: Session): Readers {
   const tables = Object.entries({ ...PLAIN, ...READ_ONLY });
@@ -65,5 +72,9 @@ export function readersOf(session: Session): Readers {
 
 export function writersOf(session: Session, log: ChangeLog, author: string): Writers {
   const writers = Object.entries(PLAIN).map(([name, table]) => [name, new TableWriter(table, session, log, author)]);
-  return { ...Object.fromEntries(writers), keys: new KeyWriter(session, log, author) } as Writers; // as above
+  return {
+    ...Object.fromEntries(writers),
+    keys: new KeyWriter(session, log, author),
+    balances: new BalanceWriter(session),
+  } as Writers; // as above
 }

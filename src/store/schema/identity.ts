@@ -262,7 +262,7 @@ export const modelTable = table(
   {
     model_id: text(),
     model_name: text(),
-    litellm_params: secret(json()),
+    litellm_params: secret(json<JsonObject>()),
     model_info: members(),
     blocked: flag(),
     ...audited,
@@ -275,7 +275,7 @@ export const credentialTable = table(
   {
     credential_id: text(),
     credential_name: text(),
-    credential_values: secret(json()),
+    credential_values: secret(json<JsonObject>()),
     credential_info: members(),
     ...audited,
   },

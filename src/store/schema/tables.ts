@@ -1,3 +1,4 @@
+import { budgetAlertTable } from './alerts.ts';
 import { integer, stamp, text } from './column.ts';
 import {
   accessGroupTable,
@@ -56,6 +57,7 @@ export const TABLES: readonly Table[] = [
   ...Object.values(dailyTables),
   spendBucketTable,
   deadLetterTable,
+  budgetAlertTable,
 ];
 
 /** What a column of this name holds: the same in every table (a test asserts it), so that rows are decoded by name. */
