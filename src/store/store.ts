@@ -14,6 +14,7 @@ import { openPostgres, type PostgresOptions } from './postgres/open.ts';
 import { type Readers, readersOf, type Writers, writersOf } from './resources/resources.ts';
 import { withRetries } from './retry.ts';
 import type { Session } from './session.ts';
+import { SpendLogs } from './spend-logs.ts';
 import { SpendReports } from './spend-reports.ts';
 import { openSqlite } from './sqlite/open.ts';
 
@@ -38,6 +39,8 @@ export interface Store {
   readonly read: Readers;
   /** Sums of spend by day, model, key, tag and so on. */
   readonly reports: SpendReports;
+  /** The log of requests, in pages. */
+  readonly logs: SpendLogs;
   readonly ledger: LedgerStore;
   /** Whether the database answers at the moment. */
   health(): HealthState;
@@ -71,10 +74,12 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
   const feed = await startFeed(engine, clock);
   const session: Session = { ...engine, now: () => new Date(clock.wall()) };
   const patient: Session = { ...session, queries: engine.patient };
+  const reports = new SpendReports(session);
   return {
     kind: engine.kind,
     read: readersOf(session),
-    reports: new SpendReports(session),
+    reports,
+    logs: new SpendLogs(session, reports),
     ledger: new DatabaseLedger(session, clock),
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),

@@ -9,14 +9,22 @@ export interface Table<Name extends string = string, C extends Columns = Columns
   readonly primaryKey: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly indexes: readonly (readonly string[])[];
+  readonly partialIndexes: readonly PartialIndex[];
   /** On PostgreSQL: partitioned by month of this column. */
   readonly partitionedBy: string | null;
+}
+
+/** An index of the rows for which a condition holds, written as both dialects understand it. */
+export interface PartialIndex<Name = string> {
+  readonly columns: readonly Name[];
+  readonly where: string;
 }
 
 interface Keys<C extends Columns> {
   readonly primaryKey: readonly (keyof C & string)[];
   readonly unique?: readonly (readonly (keyof C & string)[])[];
   readonly indexes?: readonly (readonly (keyof C & string)[])[];
+  readonly partialIndexes?: readonly PartialIndex<keyof C & string>[];
   readonly partitionedBy?: keyof C & string;
 }
 
@@ -32,6 +40,7 @@ export function table<const Name extends string, C extends Columns>(
     primaryKey: keys.primaryKey,
     unique: keys.unique ?? [],
     indexes: keys.indexes ?? [],
+    partialIndexes: keys.partialIndexes ?? [],
     partitionedBy: keys.partitionedBy ?? null,
   };
 }
