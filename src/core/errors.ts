@@ -71,9 +71,24 @@ export const ERRORS = {
   'upstream-permission': { status: 403, type: 'permission_error', className: 'PermissionDeniedError' },
   'upstream-not-found': { status: 404, type: 'invalid_request_error', className: 'NotFoundError' },
   internal: { status: 500, type: 'internal_server_error', className: null },
+  'bad-fields': { status: 400, type: 'bad_request_error', className: null },
+  'invalid-fields': { status: 422, type: 'validation_error', className: null },
+  'nothing-there': { status: 404, type: 'not_found_error', className: null },
+  'already-there': { status: 400, type: 'bad_request_error', className: null },
+  'user-already-there': { status: 409, type: 'bad_request_error', className: null },
+  'already-in-team': { status: 400, type: 'team_member_already_in_team', className: null },
+  'not-yours': { status: 403, type: 'auth_error', className: null },
+  'team-permission': { status: 401, type: 'team_member_permission_error', className: null },
+  'store-unavailable': { status: 503, type: 'no_db_connection', className: null },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorKind = keyof typeof ERRORS;
+
+/** The status of a failure, in the profile that the operator chose. */
+export function errorStatus(kind: ErrorKind, profile: 'tollgate' | 'litellm-1.81'): number {
+  const row: ErrorRow = ERRORS[kind];
+  return profile === 'litellm-1.81' ? (row.litellmStatus ?? row.status) : row.status;
+}
 
 /** A failure on its way to the client, in no dialect yet. */
 export interface GatewayError {

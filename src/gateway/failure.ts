@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorKind, type GatewayError, gatewayError } from '../core/errors.ts';
+import { ERRORS, type ErrorKind, errorStatus, type GatewayError, gatewayError } from '../core/errors.ts';
 import { describe, type Failure, type Outcome, type ProviderWords, retryAfterOf, statusOf } from '../core/outcome.ts';
 import { redact } from '../core/secret.ts';
 import type { ServerSettings } from '../core/snapshot.ts';
@@ -7,10 +7,8 @@ import type { Attempt } from '../router/route.ts';
 
 /** The status a client sees for an error, in the profile that the operator chose. */
 export function statusFor(error: GatewayError, profile: ServerSettings['errorProfile']): number {
-  const row: { readonly status: number; readonly litellmStatus?: number } = ERRORS[error.kind];
   // LiteLLM's timeouts are 408, but for a provider that said 504 itself.
-  if (profile !== 'litellm-1.81' || error.provider?.status === 504) return row.status;
-  return row.litellmStatus ?? row.status;
+  return errorStatus(error.kind, error.provider?.status === 504 ? 'tollgate' : profile);
 }
 
 /**

@@ -168,7 +168,7 @@ describe('errors.md', () => {
   });
 
   test('has no failure that nothing sends', () => {
-    const senders = sourcesOf('src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger');
+    const senders = sourcesOf('src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger', 'src/control');
     expect(Object.keys(ERRORS).filter((kind) => !senders.includes(`'${kind}'`))).toEqual([]);
   });
 });

@@ -1,0 +1,5 @@
+import { budgetRoutes } from './budgets.ts';
+import type { AdminRoute } from './http/admin-route.ts';
+
+/** Every route of the admin API, in the order in which documents list them. A resource is a file and a line. */
+export const ROUTES: readonly AdminRoute[] = [...budgetRoutes];
