@@ -68,12 +68,17 @@ export class SpendLogs {
    */
   async numbered(filter: LogFilter, order: LogOrder, limit: number, skip: number): Promise<NumberedPage> {
     const days = await this.#days(filter);
-    const count = days === null ? await this.#count(filter) : ({ kind: 'exact', rows: rowsIn(days) } as const);
+    const count = await this.#countOf(filter, days);
     const place = days === null || order.sort !== 'startTime' ? { filter, skip } : placeOf(filter, order, days, skip);
     if (place === null) return { kind: 'page', count, page: { rows: [], next: null } };
     if (place.skip > MOST_COUNTED && (days === null || order.sort !== 'startTime')) return { kind: 'too-far', count };
     const page = await this.#reader.list({ where: whereOf(place.filter), ...order, limit, skip: place.skip });
     return { kind: 'page', count, page };
+  }
+
+  /** How many rows fit: exact where the daily tables tell, else up to `MOST_COUNTED`. */
+  async count(filter: LogFilter): Promise<LogCount> {
+    return this.#countOf(filter, await this.#days(filter));
   }
 
   /** The row of a request, by our id or, where it was given one, by the client's label. */
@@ -121,7 +126,11 @@ export class SpendLogs {
     return { from, before, rows: await this.#reader.count(where) };
   }
 
-  async #count(filter: LogFilter): Promise<LogCount> {
+  async #countOf(filter: LogFilter, days: readonly Stretch[] | null): Promise<LogCount> {
+    return days === null ? this.#countRows(filter) : { kind: 'exact', rows: rowsIn(days) };
+  }
+
+  async #countRows(filter: LogFilter): Promise<LogCount> {
     const where: RawBuilder<SqlBool> = sql`${conditions(this.#session, whereOf(filter))}`;
     const { rows } = await sql<{ row_count: number }>`select count(*) as row_count from
       (select 1 from ${nameOf(this.#session, spendLogTable)} where ${where} limit ${sql.lit(MOST_COUNTED + 1)}) as counted`.execute(
@@ -207,4 +216,8 @@ function namesIn(condition: Condition<unknown>): readonly string[] | null {
 
 const dateOf = (day: number): string => new Date(day).toISOString().slice(0, 10);
 
-const whereOf = ({ from, before, where }: LogFilter): Where<SpendLogRow> => ({ ...where, startTime: { from, before } });
+/** A status is written out, because an index of the failures alone is found only for a condition that names them. */
+function whereOf({ from, before, where: { status, ...where } }: LogFilter): Where<SpendLogRow> {
+  const written = status === undefined ? {} : { status: typeof status === 'string' ? { literal: status } : status };
+  return { ...where, ...written, startTime: { from, before } };
+}

@@ -11,6 +11,8 @@ export type Condition<Value> =
   | { readonly not: Value }
   | { readonly from?: NonNullable<Value>; readonly before?: NonNullable<Value> }
   | { readonly contains: string }
+  /** A value in the statement itself, for partial indexes. */
+  | { readonly literal: string }
   | { readonly has: string };
 
 /** Conditions by column, all of which must hold. */
@@ -39,6 +41,8 @@ function partsOf({ kind }: Pick<Session, 'kind'>, column: RawBuilder<unknown>, c
         return sql`${column} < ${value}`;
       case 'contains':
         return sql`lower(${column}) like ${`%${escapeLike(String(value).toLowerCase())}%`} escape '\\'`;
+      case 'literal':
+        return sql`${column} = ${sql.lit(value)}`;
       case 'has':
         return kind === 'postgres'
           ? sql`${column} @> ${[value]}`
