@@ -39,6 +39,7 @@ export async function generateRows(
     }
     for (const statement of indexes) await database.unsafe(statement);
     say('indexes');
+    await database.unsafe(`SET work_mem = '512MB'`);
     await fillDays(database);
     say('daily tables');
     await compare(database);

@@ -9,6 +9,7 @@ import { DayBreakdown, type Names, PART_GROUPS } from './breakdown.ts';
 import { daysOf } from './dates.ts';
 import { type Metrics, Tally } from './figures.ts';
 import { keyNames, teamNames } from './global.ts';
+import { largest } from './largest.ts';
 import { administers, keysOf, type Sight, sightOf } from './sight.ts';
 
 /**
@@ -27,7 +28,7 @@ const commonFields = {
 const pageFields = { page: pageNumber, page_size: pageSize(10, 1000), cursor: z.string().optional() };
 
 /** Keys and entities that an aggregated answer names. */
-const MOST_NAMED = 100;
+const MOST_NAMED = 25;
 
 const IGNORED = { timezone: 'the daily tables have days of UTC' };
 
@@ -124,7 +125,10 @@ async function wholeDays(subject: Subject, input: CommonInput, context: AdminCon
   const filter = await filterOf(subject, input, context);
   const sums = (groupBy: readonly DailyGroup[], within: DailyFilter = filter) =>
     store.reports.daily({ ...within, groupBy });
-  const [keys, entities] = await Promise.all([topNames(store, filter, 'api_key'), topNames(store, filter, 'entity')]);
+  const [keys, entities] = await Promise.all([
+    largest(store, filter, 'api_key', MOST_NAMED),
+    largest(store, filter, 'entity', MOST_NAMED),
+  ]);
   const ofKeys = { ...filter, only: { ...filter.only, api_key: keys } };
   const ofEntities = { ...filter, only: { ...filter.only, entity: entities } };
   const byDay = new Map<string, DayBreakdown>();
@@ -149,11 +153,6 @@ async function wholeDays(subject: Subject, input: CommonInput, context: AdminCon
     results: results(byDay, await namesIn(store, subject, [...byKey, ...entityKeys])),
     metadata: { ...totals(byDay), page: 1, total_pages: 1, has_more: false },
   };
-}
-
-async function topNames(store: Store, filter: DailyFilter, group: 'api_key' | 'entity'): Promise<readonly string[]> {
-  const sums = await store.reports.daily({ ...filter, groupBy: [group], top: MOST_NAMED });
-  return sums.map((sum) => sum.group[group] ?? '');
 }
 
 function dayIn(byDay: Map<string, DayBreakdown>, { group }: DailySum): DayBreakdown {

@@ -1,7 +1,11 @@
-import type { DailyGroup, DailySum } from '../../store/spend-reports.ts';
+import type { DailyFilter, DailyGroup, DailySum } from '../../store/spend-reports.ts';
 import type { AdminContext } from '../http/admin-route.ts';
 import { dayOf, daysBetween, daysOf } from './dates.ts';
 import { dollarsOf } from './figures.ts';
+import { largest } from './largest.ts';
+
+/** Keys, and users, that a summary names: those that spent most. What others spent is in the day's own sum. */
+const MOST_NAMED = 200;
 
 /** Whose spend is summed up. */
 interface Only {
@@ -24,16 +28,25 @@ export async function summary(
   { store, now }: AdminContext,
 ): Promise<readonly DayOfSpend[]> {
   const days = daysOf(fields);
-  const query = {
+  const query: DailyFilter = {
     subject: 'user',
     ...days,
     only: {
       ...(only.user !== undefined && { entity: [only.user] }),
       ...(only.api_key !== undefined && { api_key: [only.api_key] }),
     },
-  } as const;
+  };
   const by = (...groupBy: readonly DailyGroup[]) => store.reports.daily({ ...query, groupBy: ['date', ...groupBy] });
-  const [totals, keys, users, models] = await Promise.all([by(), by('api_key'), by('entity'), by('model')]);
+  const byLargest = async (group: 'api_key' | 'entity') => {
+    const names = await largest(store, query, group, MOST_NAMED);
+    return store.reports.daily({ ...query, only: { ...query.only, [group]: names }, groupBy: ['date', group] });
+  };
+  const [totals, keys, users, models] = await Promise.all([
+    by(),
+    byLargest('api_key'),
+    byLargest('entity'),
+    by('model'),
+  ]);
   const keysOf = Map.groupBy(keys, dateOf);
   const usersOf = Map.groupBy(users, dateOf);
   const modelsOf = Map.groupBy(models, dateOf);
