@@ -32,6 +32,7 @@ const HELP = `tollgate: an LLM gateway
   tollgate check FILE [--strict] [--json]      check a configuration and say what is honoured
   tollgate explain MODEL [--config FILE]       print the route that a request would take
   tollgate simulate [--port N] [--corpus DIR]  simulated providers, for rehearsing an outage
+  tollgate keys COMMAND [--json]               make, list, block and delete keys of a running gateway
   tollgate doctor [--config FILE]              look at the surroundings and say what is missing
 
   --config, -c FILE     LiteLLM's configuration (environment: CONFIG_FILE_PATH)

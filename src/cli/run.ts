@@ -26,6 +26,11 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = await simulate(rest, io);
       return;
     }
+    case 'keys': {
+      const { keys } = await import('./keys.ts');
+      process.exitCode = await keys(rest, io);
+      return;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor.ts');
       process.exitCode = await doctor(rest, io);

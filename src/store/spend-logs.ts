@@ -58,7 +58,7 @@ export class SpendLogs {
 
   /** Rows after a cursor; null: from the beginning. */
   list(filter: LogFilter, order: LogOrder, limit: number, after: string | null): Promise<Page<SpendLogRow>> {
-    return this.#reader.list({ where: whereOf(filter), ...order, limit, after });
+    return this.#reader.listByKeys({ where: whereOf(filter), ...order, limit, after });
   }
 
   /**
@@ -72,7 +72,7 @@ export class SpendLogs {
     const place = days === null || order.sort !== 'startTime' ? { filter, skip } : placeOf(filter, order, days, skip);
     if (place === null) return { kind: 'page', count, page: { rows: [], next: null } };
     if (place.skip > MOST_COUNTED && (days === null || order.sort !== 'startTime')) return { kind: 'too-far', count };
-    const page = await this.#reader.list({ where: whereOf(place.filter), ...order, limit, skip: place.skip });
+    const page = await this.#reader.listByKeys({ where: whereOf(place.filter), ...order, limit, skip: place.skip });
     return { kind: 'page', count, page };
   }
 

@@ -26,6 +26,20 @@ export function conditions<Row>(session: Pick<Session, 'kind'>, where: Where<Row
   return parts.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(parts, sql` and `)}`;
 }
 
+/** One set of conditions, or of several any one; none of an empty list. */
+export type AnyOf<Row> = Where<Row> | readonly Where<Row>[];
+
+/** The same as one SQL condition. */
+export function anyOf<Row>(session: Pick<Session, 'kind'>, where: AnyOf<Row>): Expression<SqlBool> {
+  if (!isList(where)) return conditions(session, where);
+  if (where.length === 0) return sql<SqlBool>`1 = 0`;
+  const parts = where.map((each) => sql`(${conditions(session, each)})`);
+  return sql<SqlBool>`(${sql.join(parts, sql` or `)})`;
+}
+
+/** `Array.isArray` does not know lists that cannot be changed. */
+const isList = <Row>(where: AnyOf<Row>): where is readonly Where<Row>[] => Array.isArray(where);
+
 function partsOf({ kind }: Pick<Session, 'kind'>, column: RawBuilder<unknown>, condition: unknown) {
   if (condition === null) return [sql`${column} is null`];
   if (typeof condition !== 'object' || condition instanceof Date) return [sql`${column} = ${condition}`];

@@ -77,6 +77,7 @@ describe('commands', () => {
     explain: 'src/cli/explain.ts',
     simulate: 'src/cli/simulate.ts',
     doctor: 'src/cli/doctor.ts',
+    keys: 'src/cli/keys.ts',
   };
 
   /** Whether a source speaks of a flag: as an option, in a list of options, or in its help. */
@@ -92,7 +93,7 @@ describe('commands', () => {
     for (const [path, text] of PAGES) {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
-          const command = /^(check|explain|simulate|doctor)\b/.exec(words)?.[1] ?? 'serve';
+          const command = /^(check|explain|simulate|doctor|keys)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;
@@ -168,7 +169,14 @@ describe('errors.md', () => {
   });
 
   test('has no failure that nothing sends', () => {
-    const senders = sourcesOf('src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger', 'src/control');
+    const senders = sourcesOf(
+      'src/gateway',
+      'src/endpoints',
+      'src/providers',
+      'src/metering',
+      'src/ledger',
+      'src/control',
+    );
     expect(Object.keys(ERRORS).filter((kind) => !senders.includes(`'${kind}'`))).toEqual([]);
   });
 });

@@ -140,8 +140,7 @@ class People {
     const { users, teams } = this.#store.read;
     const user = row.user_id === null ? null : await users.get(row.user_id);
     const team = row.team_id === null ? null : await teams.get(row.team_id);
-    const owners: User[] =
-      user === null ? [] : [userOf(user.user_id, { role: (user.user_role ?? 'internal_user') as UserRole })];
+    const owners: User[] = user?.user_role == null ? [] : [userOf(user.user_id, { role: user.user_role as UserRole })];
     return directoryOf({
       keys: [key],
       users: owners,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Json } from '../../core/json.ts';
 import { type NanoUsd, nanoUsd } from '../../core/units.ts';
 import { parseDuration } from '../../metering/period.ts';
 
@@ -11,7 +12,9 @@ export const id = z.string().min(1).max(512);
 export const flag = z.boolean();
 export const texts = z.array(z.string());
 export const ids = z.array(id);
-export const map = z.record(z.string(), z.json());
+/** Whatever a body of JSON can hold. */
+const json = z.custom<Json>();
+export const map = z.record(z.string(), json);
 export const textMap = z.record(z.string(), z.string());
 export const countMap = z.record(z.string(), z.int().nonnegative());
 /** A limit. LiteLLM's clients also send whole numbers with a fraction of nought. */

@@ -75,14 +75,14 @@ export function createTable(ddl: Ddl, table: Table): readonly string[] {
     (columns) =>
       `CREATE INDEX ${ddl.quote(`${table.name}_${columns.join('_')}_idx`)} ON ${ddl.qualify(table.name)} (${list(columns)})`,
   );
-  const partial = table.partialIndexes.map(
-    ({ columns, where }) =>
-      `CREATE INDEX ${ddl.quote(`${table.name}_some_${columns.join('_')}_idx`)} ON ${ddl.qualify(table.name)} (${list(columns)}) WHERE ${where}`,
+  const special = table.specialIndexes.map(
+    ({ name, on, where }) =>
+      `CREATE INDEX ${ddl.quote(`${table.name}_${name}_idx`)} ON ${ddl.qualify(table.name)} (${on})${where === null ? '' : ` WHERE ${where}`}`,
   );
   return [
     `CREATE TABLE ${ddl.qualify(table.name)} (\n  ${lines.join(',\n  ')}\n)${ddl.tableOptions(table)}`,
     ...indexes,
-    ...partial,
+    ...special,
   ];
 }
 

@@ -1,0 +1,440 @@
+import { z } from 'zod';
+import type { Writers } from '../../store/resources/resources.ts';
+import type { TeamRow } from '../../store/schema/identity.ts';
+import { LONGEST_LIST } from '../budgets.ts';
+import { ignoredIn } from '../fields/field.ts';
+import { shown } from '../fields/shown.ts';
+import { amount, count, id, order, pageNumber, pageSize, span, texts } from '../fields/values.ts';
+import { type AdminContext, adminRoute } from '../http/admin-route.ts';
+import { found, refused } from '../http/refused.ts';
+import { configured } from '../keys/bounds.ts';
+import { isTeamAdmin } from '../keys/rights.ts';
+import { type Member, membersOf, roleIn } from '../membership.ts';
+import { numberedPage } from '../paging.ts';
+import { ensureUser } from '../users/write.ts';
+import { teamFields, teamInput } from './fields.ts';
+import { addMember, changeMember, noMember, removeMember } from './members.ts';
+import { createTeam, deleteTeam, teamColumns } from './write.ts';
+
+/** Teams and their members (litellm.md §3.6). */
+
+const TAG = 'teams';
+const ignored = ignoredIn(teamFields);
+const role = z.enum(['admin', 'user']).default('user');
+const member = z.object({ role, user_id: id.nullish(), user_email: id.nullish() });
+type MemberInput = z.output<typeof member>;
+
+const unknown = (teamId: string): string =>
+  `Team not found, passed team_id=${teamId.slice(0, 200)}. GET /team/list lists the teams.`;
+
+async function teamOf(teamId: string, { store }: AdminContext): Promise<TeamRow> {
+  return found(await store.read.teams.get(teamId), unknown(teamId), 'team_id');
+}
+
+/** The team, which the caller administers. @throws Refused */
+async function administered(teamId: string, context: AdminContext): Promise<TeamRow> {
+  const team = await teamOf(teamId, context);
+  if (isTeamAdmin(context.caller, team)) return team;
+  throw refused('not-yours', `Only an admin of the team, or of the gateway, may do this. team_id=${teamId}`, 'team_id');
+}
+
+/** The team, which the caller is in. @throws Refused */
+async function visible(teamId: string, context: AdminContext): Promise<TeamRow> {
+  const team = await teamOf(teamId, context);
+  const { caller } = context;
+  const isInside =
+    caller.kind === 'admin' ||
+    (caller.kind === 'user' && roleIn(team, caller.userId) !== null) ||
+    (caller.kind !== 'anybody' && caller.key?.owner.kind === 'team' && caller.key.owner.teamId === teamId);
+  if (isInside) return team;
+  throw refused('not-yours', `You are not in this team. team_id=${teamId}`, 'team_id');
+}
+
+const newRoute = adminRoute({
+  methods: ['POST'],
+  paths: ['/team/new'],
+  summary: 'Make a team, with members, models, limits and a budget.',
+  tag: TAG,
+  audience: 'admin',
+  input: teamInput.extend({ team_id: id.nullish(), members_with_roles: z.array(member).max(500).nullish() }),
+  ignored,
+  async handle({ team_id, members_with_roles, ...input }, context) {
+    const { store, actor, ports } = context;
+    const defaults = configured(teamInput, ports.settings().teamDefaults, 'default_team_params');
+    const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value != null));
+    const row = await store.change(actor, async (writers) => {
+      const team = await createTeam(writers, team_id ?? crypto.randomUUID(), { ...defaults, ...given }, context);
+      return addMembers(writers, team, members_with_roles ?? [], {}, context);
+    });
+    return shown(row);
+  },
+});
+
+async function addMembers(
+  writers: Writers,
+  team: TeamRow,
+  members: readonly MemberInput[],
+  limits: Parameters<typeof addMember>[3],
+  context: AdminContext,
+): Promise<TeamRow> {
+  let current = team;
+  for (const { role, ...named } of members) {
+    const user = await ensureUser(writers, named, context);
+    const place: Member = { user_id: user.user_id, user_email: user.user_email, role };
+    current = await addMember(writers, current, place, limits, context);
+  }
+  return current;
+}
+
+const updateRoute = adminRoute({
+  methods: ['POST'],
+  paths: ['/team/update'],
+  summary: 'Change what is sent of a team.',
+  tag: TAG,
+  audience: 'admin',
+  input: teamInput.extend({ team_id: id }),
+  ignored,
+  async handle({ team_id, ...input }, context) {
+    const row = await changeTeam(team_id, context, (writers, before) => teamColumns(writers, input, before, context));
+    return { team_id, data: shown(row) };
+  },
+});
+
+async function changeTeam(
+  teamId: string,
+  { store, actor }: AdminContext,
+  patch: (writers: Writers, before: TeamRow) => ReturnType<typeof teamColumns>,
+): Promise<TeamRow> {
+  return store.change(actor, async (writers) => {
+    const before = found(await writers.teams.get(teamId), unknown(teamId), 'team_id');
+    return found(await writers.teams.update(teamId, await patch(writers, before)), unknown(teamId), 'team_id');
+  });
+}
+
+const deleteRoute = adminRoute({
+  methods: ['POST', 'DELETE'],
+  paths: ['/team/delete'],
+  summary: 'Delete teams and all their keys.',
+  tag: TAG,
+  audience: 'admin',
+  input: z.object({ team_ids: z.array(id).min(1).max(500) }),
+  async handle({ team_ids }, { store, actor }) {
+    const rows = await store.change(actor, async (writers) => {
+      const gone: TeamRow[] = [];
+      for (const teamId of new Set(team_ids))
+        gone.push(found(await deleteTeam(writers, teamId), unknown(teamId), 'team_ids'));
+      return gone;
+    });
+    return rows.map(shown);
+  },
+});
+
+/** A team with its members' places, and its keys without hashes that a member could not use anyway. */
+async function wholeTeam(team: TeamRow, { store }: AdminContext) {
+  const keys = await store.read.keys.list({ where: { team_id: team.team_id }, limit: 1000 });
+  const places = await store.read.teamMemberships.list({ where: { team_id: team.team_id }, limit: 1000 });
+  const budgetIds = places.rows.flatMap(({ budget_id }) => (budget_id === null ? [] : [budget_id]));
+  const budgets = await store.read.budgets.list({ where: { budget_id: { in: budgetIds } }, limit: 1000 });
+  const byId = new Map(budgets.rows.map((budget) => [budget.budget_id, shown(budget)]));
+  return {
+    keys: keys.rows.map(shown),
+    team_memberships: places.rows.map((place) => ({
+      ...shown(place),
+      litellm_budget_table: byId.get(place.budget_id ?? '') ?? null,
+    })),
+  };
+}
+
+const infoRoute = adminRoute({
+  methods: ['GET'],
+  paths: ['/team/info'],
+  summary: 'Show a team, its keys and its members.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({ team_id: id }),
+  async handle({ team_id }, context) {
+    const team = await visible(team_id, context);
+    return { team_id, team_info: shown(team), ...(await wholeTeam(team, context)) };
+  },
+});
+
+/** Teams that the caller may see: all, or those he is in. */
+async function visibleIds(
+  userId: string | undefined,
+  { caller, store }: AdminContext,
+): Promise<readonly string[] | null> {
+  if (caller.kind === 'admin' && userId === undefined) return null;
+  if (caller.kind === 'user' && userId !== undefined && userId !== caller.userId) {
+    const message = `Only admin users can query all teams/other teams. Your user_id=${caller.userId}.`;
+    throw refused('team-permission', message, 'user_id');
+  }
+  const whose = caller.kind === 'user' ? caller.userId : caller.kind === 'admin' ? (userId ?? '') : '';
+  const { rows } = await store.read.teamMemberships.list({ where: { user_id: whose }, limit: LONGEST_LIST });
+  return rows.map(({ team_id }) => team_id);
+}
+
+const teamFilters = z.object({ user_id: id.optional(), organization_id: id.optional() });
+
+async function teamWhere({ user_id, organization_id }: z.output<typeof teamFilters>, context: AdminContext) {
+  const only = await visibleIds(user_id, context);
+  return {
+    ...(only !== null && { team_id: { in: only } }),
+    ...(organization_id !== undefined && { organization_id }),
+  };
+}
+
+const listRoute = adminRoute({
+  methods: ['GET'],
+  paths: ['/team/list'],
+  summary: 'List teams; a user sees those he is in.',
+  tag: TAG,
+  audience: 'role',
+  input: teamFilters,
+  async handle(input, context) {
+    const where = await teamWhere(input, context);
+    const { rows } = await context.store.read.teams.list({ where, limit: LONGEST_LIST });
+    return rows.map(shown);
+  },
+});
+
+const pagesRoute = adminRoute({
+  methods: ['GET'],
+  paths: ['/v2/team/list'],
+  summary: 'List teams page by page.',
+  tag: TAG,
+  audience: 'role',
+  input: teamFilters.extend({
+    page: pageNumber,
+    page_size: pageSize(10, 100),
+    team_id: id.optional(),
+    team_alias: z.string().optional(),
+    sort_by: z.enum(['team_id', 'team_alias', 'created_at']).default('created_at'),
+    sort_order: order.default('asc'),
+  }),
+  async handle({ page, page_size, team_id, team_alias, sort_by, sort_order, ...filters }, context) {
+    const visible = await teamWhere(filters, context);
+    const alias = team_alias === undefined ? {} : { team_alias: { contains: team_alias } };
+    const ids = visible.team_id?.in;
+    const one = team_id === undefined ? {} : { team_id: ids === undefined || ids.includes(team_id) ? team_id : '' };
+    const direction = sort_order === 'asc' ? 'ascending' : 'descending';
+    const asked = {
+      where: { ...visible, ...alias, ...one },
+      sort: sort_by,
+      order: direction,
+      page,
+      size: page_size,
+    } as const;
+    const found = await numberedPage(context.store.read.teams, asked);
+    return { teams: found.rows.map(shown), total: found.total, page, page_size, total_pages: found.pages };
+  },
+});
+
+const availableRoute = adminRoute({
+  methods: ['GET'],
+  paths: ['/team/available'],
+  summary: 'List teams that anybody may join: none, members are added.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({}),
+  handle: () => [],
+});
+
+const placeLimits = {
+  max_budget_in_team: amount.nullish(),
+  budget_duration: span.nullish(),
+  tpm_limit: count.nullish(),
+  rpm_limit: count.nullish(),
+};
+
+const addRoute = (path: '/team/member_add' | '/team/bulk_member_add', summary: string) =>
+  adminRoute({
+    methods: ['POST'],
+    paths: [path],
+    summary,
+    tag: TAG,
+    audience: path === '/team/member_add' ? 'role' : 'admin',
+    input: z.object({
+      team_id: id,
+      member: z.union([member, z.array(member).min(1).max(500)]).optional(),
+      members: z.array(member).min(1).max(500).optional(),
+      ...placeLimits,
+    }),
+    async handle({ team_id, member, members = [], max_budget_in_team, ...limits }, context) {
+      const wanted = [...(Array.isArray(member) ? member : member === undefined ? [] : [member]), ...members];
+      if (wanted.length === 0)
+        throw refused('bad-fields', 'Whom? Send member: {role, user_id or user_email}.', 'member');
+      await administered(team_id, context);
+      const place = { max_budget: max_budget_in_team, ...limits };
+      return context.store.change(context.actor, async (writers) => {
+        const before = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
+        const team = await addMembers(writers, before, wanted, place, context);
+        return { ...shown(team), ...(await updated(writers, team, membersOf(before))) };
+      });
+    },
+  });
+
+/** The users and places that an addition made. */
+async function updated(writers: Writers, team: TeamRow, before: readonly Member[]) {
+  const known = new Set(before.map(({ user_id }) => user_id));
+  const added = membersOf(team).filter(({ user_id }) => !known.has(user_id));
+  const users = await Promise.all(added.map(({ user_id }) => writers.users.get(user_id)));
+  const places = await Promise.all(added.map(({ user_id }) => writers.teamMemberships.get([user_id, team.team_id])));
+  return {
+    updated_users: users.flatMap((user) => (user === null ? [] : [shown(user)])),
+    updated_team_memberships: places.flatMap((place) => (place === null ? [] : [shown(place)])),
+  };
+}
+
+const who = { user_id: id.nullish(), user_email: id.nullish() };
+
+/** The member who is named by id or email. @throws Refused */
+function memberNamed(
+  team: TeamRow,
+  { user_id, user_email }: { user_id?: string | null | undefined; user_email?: string | null | undefined },
+): Member {
+  if (user_id == null && user_email == null)
+    throw refused('bad-fields', 'Whom? Send user_id or user_email.', 'user_id');
+  const member = membersOf(team).find((each) =>
+    user_id == null ? each.user_email === user_email : each.user_id === user_id,
+  );
+  if (member === undefined) throw noMember(team.team_id, user_id ?? user_email ?? '');
+  return member;
+}
+
+const removeRoute = adminRoute({
+  methods: ['POST'],
+  paths: ['/team/member_delete'],
+  summary: 'Remove a member from a team.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({ team_id: id, ...who }),
+  async handle({ team_id, ...named }, context) {
+    await administered(team_id, context);
+    const row = await context.store.change(context.actor, async (writers) => {
+      const team = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
+      return removeMember(writers, team, memberNamed(team, named).user_id);
+    });
+    return shown(row);
+  },
+});
+
+const changeRoute = adminRoute({
+  methods: ['POST'],
+  paths: ['/team/member_update'],
+  summary: 'Change the role or the limits of a member.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({ team_id: id, ...who, role: z.enum(['admin', 'user']).nullish(), ...placeLimits }),
+  async handle({ team_id, user_id, user_email, role, max_budget_in_team, ...limits }, context) {
+    await administered(team_id, context);
+    const place = { max_budget: max_budget_in_team, ...limits };
+    const userId = await context.store.change(context.actor, async (writers) => {
+      const team = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
+      const member = memberNamed(team, { user_id, user_email });
+      await changeMember(writers, team, { userId: member.user_id, role: role ?? null, limits: place }, context);
+      return member.user_id;
+    });
+    const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value != null));
+    return {
+      team_id,
+      user_id: userId,
+      user_email: user_email ?? null,
+      max_budget_in_team: max_budget_in_team ?? null,
+      role,
+      ...given,
+    };
+  },
+});
+
+const blockRoute = (path: '/team/block' | '/team/unblock', summary: string) => {
+  const blocked = path === '/team/block';
+  return adminRoute({
+    methods: ['POST'],
+    paths: [path],
+    summary,
+    tag: TAG,
+    audience: 'admin',
+    input: z.object({ team_id: id }),
+    async handle({ team_id }, { store, actor }) {
+      const row = await store.change(actor, ({ teams }) =>
+        teams.update(team_id, { blocked }, blocked ? 'blocked' : 'unblocked'),
+      );
+      return shown(found(row, unknown(team_id), 'team_id'));
+    },
+  });
+};
+
+/** Models of a team one by one. */
+const modelRoute = (
+  path: '/team/model/add' | '/team/model/delete',
+  summary: string,
+  change: (models: readonly string[], named: readonly string[]) => readonly string[],
+) =>
+  adminRoute({
+    methods: ['POST'],
+    paths: [path],
+    summary,
+    tag: TAG,
+    audience: 'admin',
+    input: z.object({ team_id: id, models: texts }),
+    async handle({ team_id, models }, context) {
+      const patch = async (_: Writers, before: TeamRow) => ({ models: change(before.models, models) });
+      return shown(await changeTeam(team_id, context, patch));
+    },
+  });
+
+/** What `team_member_permissions` may name. */
+const PERMISSIONS = [
+  ...['/key/generate', '/key/update', '/key/delete', '/key/regenerate', '/key/info', '/key/list'],
+  ...['/key/service-account/generate'],
+];
+
+const permissionsRoute = adminRoute({
+  methods: ['GET'],
+  paths: ['/team/permissions_list'],
+  summary: 'Show what members of a team may do with its keys.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({ team_id: id }),
+  async handle({ team_id }, context) {
+    const { team_member_permissions } = await visible(team_id, context);
+    return { team_id, team_member_permissions, all_available_permissions: PERMISSIONS };
+  },
+});
+
+const permissionsUpdateRoute = adminRoute({
+  methods: ['POST'],
+  paths: ['/team/permissions_update'],
+  summary: 'Say what members of a team may do with its keys.',
+  tag: TAG,
+  audience: 'role',
+  input: z.object({ team_id: id, team_member_permissions: z.array(z.string()) }),
+  async handle({ team_id, team_member_permissions }, context) {
+    await administered(team_id, context);
+    return shown(await changeTeam(team_id, context, async () => ({ team_member_permissions })));
+  },
+});
+
+export const teamRoutes = [
+  newRoute,
+  updateRoute,
+  deleteRoute,
+  infoRoute,
+  listRoute,
+  pagesRoute,
+  availableRoute,
+  addRoute('/team/member_add', 'Add members to a team; who is not known yet becomes a user.'),
+  addRoute('/team/bulk_member_add', 'Add many members to a team.'),
+  removeRoute,
+  changeRoute,
+  blockRoute('/team/block', 'Refuse all keys of a team until it is unblocked.'),
+  blockRoute('/team/unblock', 'Admit the keys of a blocked team again.'),
+  modelRoute('/team/model/add', 'Add models to those that a team may use.', (models, named) => [
+    ...new Set([...models, ...named]),
+  ]),
+  modelRoute('/team/model/delete', 'Take models from those that a team may use.', (models, named) =>
+    models.filter((model) => !named.includes(model)),
+  ),
+  permissionsRoute,
+  permissionsUpdateRoute,
+];
