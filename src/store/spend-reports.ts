@@ -24,6 +24,12 @@ export interface DailyQuery extends DailyFilter {
   readonly groupBy: readonly DailyGroup[];
   /** Largest spend first, and no more than these; without it in the order of the groups. */
   readonly top?: number;
+  /**
+   * Only of those keys, or entities, that spent most in all; `group` is one of `groupBy`.
+   *
+   * With thousands of them an answer would be megabytes, and take the process's time from those who ask for models.
+   */
+  readonly largest?: { readonly group: 'api_key' | 'entity'; readonly count: number };
 }
 
 /** One group: its names, and its sums. */
@@ -69,8 +75,9 @@ export class SpendReports {
 
   /** Sums of days, grouped. */
   async daily(query: DailyQuery): Promise<readonly DailySum[]> {
-    const { subject, groupBy, top } = query;
+    const { subject, groupBy, top, largest } = query;
     const columns = groupBy.map((group) => columnOf(subject, group));
+    if (largest !== undefined) return this.#ofLargest(query, columns, columnOf(subject, largest.group), largest.count);
     let select = this.#session.queries
       .selectFrom(dailyTables[subject].name)
       .select(SUMS.map((column) => sumOf(column).as(column)))
@@ -80,6 +87,29 @@ export class SpendReports {
     for (const column of columns) select = select.orderBy(column);
     const rows = await select.execute();
     return rows.map((row) => sumsOf(row, groupBy, subject));
+  }
+
+  /** The days are read once: the names that spent most are found among the groups. */
+  async #ofLargest(query: DailyQuery, columns: readonly string[], column: string, count: number) {
+    const cells = this.#session.queries
+      .selectFrom(dailyTables[query.subject].name)
+      .select(SUMS.map((sum) => sumOf(sum).as(sum)))
+      .select(columns)
+      .where(this.#where(query))
+      .groupBy(columns);
+    const name = sql.ref(column);
+    const { rows } = await sql<Record<string, unknown>>`with cells as materialized ${cells}
+      select * from cells where ${name} in (select ${name} from cells group by ${name}
+        order by sum(spend_nano) desc, ${name} limit ${sql.lit(count)})
+      order by ${sql.join(columns.map((each) => sql.ref(each)))}`.execute(this.#session.queries);
+    return rows.map((row) => sumsOf(row, query.groupBy, query.subject));
+  }
+
+  /** Rows of a daily table as they are, dearest first. */
+  async dearest(filter: DailyFilter, limit: number): Promise<readonly DailySum[]> {
+    const reader = new TableReader(dailyTables[filter.subject], this.#session);
+    const { rows } = await reader.list({ where: whereOf(filter), sort: 'spend_nano', order: 'descending', limit });
+    return rows.map((row) => sumsOf(row, groupsOf(filter.subject), filter.subject));
   }
 
   /**
@@ -95,8 +125,7 @@ export class SpendReports {
     const table = dailyTables[filter.subject];
     const reader = new TableReader(table, this.#session);
     const page = await reader.list({ where: whereOf(filter), sort: 'date', order: 'descending', limit, ...place });
-    const groups = GROUPS.filter((group) => group !== 'entity' || ENTITY[filter.subject] !== null);
-    return { rows: page.rows.map((row) => sumsOf(row, groups, filter.subject)), next: page.next };
+    return { rows: page.rows.map((row) => sumsOf(row, groupsOf(filter.subject), filter.subject)), next: page.next };
   }
 
   /** The days that have rows, newest first, and how many: where numbered pages lie, without reading what is before. */
@@ -149,6 +178,10 @@ function whereOf({ subject, from, until, only = {} }: DailyFilter): Record<strin
   return { date: { from, before: `${until}~` }, ...Object.fromEntries(parts) };
 }
 
+/** All parts that the rows of a table name. */
+const groupsOf = (subject: DailySubject): readonly DailyGroup[] =>
+  ENTITY[subject] === null ? GROUPS.filter((group) => group !== 'entity' && group !== 'api_key') : GROUPS;
+
 function columnOf(subject: DailySubject, group: DailyGroup): string {
   if (group === 'api_key' && subject === 'everything') throw new Error('the days of everything know no keys');
   if (group !== 'entity') return group;
@@ -163,9 +196,8 @@ function sumsOf(
   subject: DailySubject,
 ): DailySum {
   const number = (column: string): number => Number(row[column]);
-  const known = groups.filter((group) => group !== 'api_key' || subject !== 'everything');
   return {
-    group: Object.fromEntries(known.map((group) => [group, String(row[columnOf(subject, group)])])),
+    group: Object.fromEntries(groups.map((group) => [group, String(row[columnOf(subject, group)])])),
     spendNano: row.spend_nano as NanoUsd, // a sum of money
     promptTokens: number('prompt_tokens'),
     completionTokens: number('completion_tokens'),

@@ -31,23 +31,23 @@ export class DayBreakdown {
   readonly #keys = new Map<string, Tally>();
   readonly #parts = new Map<string, Map<string, Branch>>(PARTS.map(({ word }) => [word, new Map()]));
 
-  /** Adds a sum to the day, and to every part that it names. */
+  /** Adds a row to everything that it names. */
   add(sum: DailySum): void {
-    this.addTotal(sum);
+    this.addParts(sum);
     this.addKey(sum);
-    for (const { word } of PARTS) {
-      this.addPart(word, sum);
-      this.addPartKey(word, sum);
-    }
   }
 
-  addTotal(sum: DailySum): void {
+  /** Adds a sum to the day, and to every part that it names; to no key. */
+  addParts(sum: DailySum): void {
     this.#total.add(sum);
+    for (const { word } of PARTS) this.addPart(word, sum);
   }
 
+  /** Adds a sum to its key, and to the key in every part that it names. */
   addKey(sum: DailySum): void {
     const key = sum.group.api_key;
     if (key !== undefined) add(this.#keys, key, sum);
+    for (const { word } of PARTS) this.addPartKey(word, sum);
   }
 
   addPart(word: PartWord, sum: DailySum): void {
@@ -85,8 +85,6 @@ export class DayBreakdown {
 }
 
 export type PartWord = (typeof PARTS)[number]['word'];
-
-export const PART_GROUPS: readonly { readonly word: PartWord; readonly group: DailyGroup }[] = PARTS;
 
 function add(tallies: Map<string, Tally>, name: string, sum: DailySum): void {
   const tally = tallies.get(name) ?? new Tally();

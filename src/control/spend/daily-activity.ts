@@ -5,11 +5,10 @@ import { id, pageNumber, pageSize } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
 import { askedKey } from './asked-key.ts';
-import { DayBreakdown, type Names, PART_GROUPS } from './breakdown.ts';
+import { DayBreakdown, type Names } from './breakdown.ts';
 import { daysOf } from './dates.ts';
 import { type Metrics, Tally } from './figures.ts';
 import { keyNames, teamNames } from './global.ts';
-import { largest } from './largest.ts';
 import { administers, keysOf, type Sight, sightOf } from './sight.ts';
 
 /**
@@ -123,37 +122,43 @@ function placeOf(
 async function wholeDays(subject: Subject, input: CommonInput, context: AdminContext) {
   const { store } = context;
   const filter = await filterOf(subject, input, context);
-  const sums = (groupBy: readonly DailyGroup[], within: DailyFilter = filter) =>
-    store.reports.daily({ ...within, groupBy });
-  const [keys, entities] = await Promise.all([
-    largest(store, filter, 'api_key', MOST_NAMED),
-    largest(store, filter, 'entity', MOST_NAMED),
+  const [parts, keys, entities] = await Promise.all([
+    store.reports.daily({ ...smallest(filter), groupBy: PARTS }),
+    store.reports.daily({
+      ...filter,
+      groupBy: [...PARTS, 'api_key'],
+      largest: { group: 'api_key', count: MOST_NAMED },
+    }),
+    store.reports.daily({ ...filter, groupBy: ['date', 'entity'], largest: { group: 'entity', count: MOST_NAMED } }),
   ]);
-  const ofKeys = { ...filter, only: { ...filter.only, api_key: keys } };
-  const ofEntities = { ...filter, only: { ...filter.only, entity: entities } };
-  const byDay = new Map<string, DayBreakdown>();
-  const [days, byKey, ...byPart] = await Promise.all([
-    sums(['date']),
-    sums(['date', 'api_key', 'model', 'model_group', 'custom_llm_provider', 'endpoint'], ofKeys),
-    ...PART_GROUPS.map(({ group }) => sums(['date', group], group === 'entity' ? ofEntities : filter)),
-  ]);
-  const entityKeys = await sums(['date', 'entity', 'api_key'], {
-    ...ofEntities,
-    only: { ...ofEntities.only, ...ofKeys.only, entity: entities },
+  const entityKeys = await store.reports.daily({
+    ...filter,
+    only: { ...filter.only, entity: namesOf(entities, 'entity'), api_key: namesOf(keys, 'api_key') },
+    groupBy: ['date', 'entity', 'api_key'],
   });
-  for (const day of days) dayIn(byDay, day).addTotal(day);
-  for (const [index, { word }] of PART_GROUPS.entries())
-    for (const sum of byPart[index] ?? []) dayIn(byDay, sum).addPart(word, sum);
-  for (const sum of byKey) {
-    dayIn(byDay, sum).addKey(sum);
-    for (const { word } of PART_GROUPS) dayIn(byDay, sum).addPartKey(word, sum);
-  }
+  const byDay = new Map<string, DayBreakdown>();
+  for (const sum of parts) dayIn(byDay, sum).addParts(sum);
+  for (const sum of entities) dayIn(byDay, sum).addPart('entities', sum);
+  for (const sum of keys) dayIn(byDay, sum).addKey(sum);
   for (const sum of entityKeys) dayIn(byDay, sum).addPartKey('entities', sum);
   return {
-    results: results(byDay, await namesIn(store, subject, [...byKey, ...entityKeys])),
+    results: results(byDay, await namesIn(store, subject, [...keys, ...entityKeys])),
     metadata: { ...totals(byDay), page: 1, total_pages: 1, has_more: false },
   };
 }
+
+const PARTS = ['date', 'model', 'model_group', 'custom_llm_provider', 'endpoint'] as const satisfies DailyGroup[];
+
+/** The same days from the table that has no keys, where nobody in particular is asked for. */
+function smallest(filter: DailyFilter): DailyFilter {
+  const { subject, only = {} } = filter;
+  const isOfAll = subject === 'user' && only.entity === undefined && only.api_key === undefined;
+  return isOfAll ? { ...filter, subject: 'everything' } : filter;
+}
+
+const namesOf = (sums: readonly DailySum[], group: 'api_key' | 'entity'): readonly string[] => [
+  ...new Set(sums.map((sum) => sum.group[group] ?? '')),
+];
 
 function dayIn(byDay: Map<string, DayBreakdown>, { group }: DailySum): DayBreakdown {
   const date = group.date ?? '';

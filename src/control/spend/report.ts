@@ -5,16 +5,20 @@ import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
 import { askedKey } from './asked-key.ts';
 import { daysOf } from './dates.ts';
-import { dollarsOf, tallied, tokensOf } from './figures.ts';
+import { dollarsOf, Tally, tallied, tokensOf } from './figures.ts';
 import { teamNames } from './global.ts';
 
 /**
  * `/global/spend/report`: by day for teams or customers, or in all for keys, with each model and key (litellm.md §3.8).
  *
- * Sums are of everything; of the details beneath them, which may be many, the dearest are listed.
+ * Sums are exact; who spent little, and what cost little beneath them, is not listed where there are many.
  */
 
-/** Details of one report. */
+/** Teams or customers of one report: those that spent most. */
+const MOST_ENTITIES = 100;
+/** Keys of one report. */
+const MOST_KEYS = 500;
+/** Models and keys beneath the teams or customers of one report. */
 const MOST_DETAILS = 2000;
 
 const fields = z.object({
@@ -63,21 +67,25 @@ function noPairs() {
   return refused('bad-fields', message, 'customer_id');
 }
 
-/** Keys with their models. */
+/** The keys that spent most, with all their models. */
 async function byKey(filter: DailyFilter, { store }: AdminContext) {
-  const [keys, details] = await Promise.all([
-    store.reports.daily({ ...filter, groupBy: ['api_key'], top: MOST_DETAILS }),
-    store.reports.daily({ ...filter, groupBy: ['api_key', 'model'], top: MOST_DETAILS }),
-  ]);
-  const detailsOf = Map.groupBy(details, ({ group }) => group.api_key);
-  return keys.map((key) => ({
-    api_key: key.group.api_key,
-    ...costs(key),
-    model_details: (detailsOf.get(key.group.api_key) ?? []).map((sum) => ({ model: sum.group.model, ...costs(sum) })),
-  }));
+  const largest = { group: 'api_key', count: MOST_KEYS } as const;
+  const sums = await store.reports.daily({ ...filter, groupBy: ['api_key', 'model'], largest });
+  const keys = [...Map.groupBy(sums, ({ group }) => group.api_key)].map(([api_key, models]) => {
+    const total = new Tally();
+    for (const model of models) total.add(model);
+    return { api_key, total: total.figures, models };
+  });
+  return keys
+    .toSorted((a, b) => (a.total.spendNano < b.total.spendNano ? 1 : a.total.spendNano > b.total.spendNano ? -1 : 0))
+    .map(({ api_key, total, models }) => ({
+      api_key,
+      ...costs(total),
+      model_details: models.map((sum) => ({ model: sum.group.model, ...costs(sum) })),
+    }));
 }
 
-const costs = (sum: DailySum) => ({
+const costs = (sum: Omit<DailySum, 'group'>) => ({
   total_cost: dollarsOf(sum.spendNano),
   total_input_tokens: sum.promptTokens,
   total_output_tokens: sum.completionTokens,
@@ -87,8 +95,8 @@ const costs = (sum: DailySum) => ({
 /** Days with their teams or customers. */
 async function byDay(filter: DailyFilter & { readonly subject: 'team' | 'customer' }, { store }: AdminContext) {
   const [sums, details] = await Promise.all([
-    store.reports.daily({ ...filter, groupBy: ['date', 'entity'] }),
-    store.reports.daily({ ...filter, groupBy: ['date', 'entity', 'model', 'api_key'], top: MOST_DETAILS }),
+    store.reports.daily({ ...filter, groupBy: ['date', 'entity'], largest: { group: 'entity', count: MOST_ENTITIES } }),
+    store.reports.dearest(filter, MOST_DETAILS),
   ]);
   const aliases = filter.subject === 'team' ? await teamNames(store, entitiesOf(sums)) : new Map<string, string>();
   const nameOf = ({ group }: DailySum): string => aliases.get(group.entity ?? '') ?? group.entity ?? '';

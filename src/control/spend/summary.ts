@@ -2,7 +2,6 @@ import type { DailyFilter, DailyGroup, DailySum } from '../../store/spend-report
 import type { AdminContext } from '../http/admin-route.ts';
 import { dayOf, daysBetween, daysOf } from './dates.ts';
 import { dollarsOf } from './figures.ts';
-import { largest } from './largest.ts';
 
 /** Keys, and users, that a summary names: those that spent most. What others spent is in the day's own sum. */
 const MOST_NAMED = 200;
@@ -36,11 +35,11 @@ export async function summary(
       ...(only.api_key !== undefined && { api_key: [only.api_key] }),
     },
   };
-  const by = (...groupBy: readonly DailyGroup[]) => store.reports.daily({ ...query, groupBy: ['date', ...groupBy] });
-  const byLargest = async (group: 'api_key' | 'entity') => {
-    const names = await largest(store, query, group, MOST_NAMED);
-    return store.reports.daily({ ...query, only: { ...query.only, [group]: names }, groupBy: ['date', group] });
-  };
+  // Without a key or a user the smallest table knows the rest.
+  const all: DailyFilter = Object.keys(only).length === 0 ? { subject: 'everything', ...days } : query;
+  const by = (...groupBy: readonly DailyGroup[]) => store.reports.daily({ ...all, groupBy: ['date', ...groupBy] });
+  const byLargest = (group: 'api_key' | 'entity') =>
+    store.reports.daily({ ...query, groupBy: ['date', group], largest: { group, count: MOST_NAMED } });
   const [totals, keys, users, models] = await Promise.all([
     by(),
     byLargest('api_key'),
