@@ -77,7 +77,7 @@ export class SpendReports {
   async daily(query: DailyQuery): Promise<readonly DailySum[]> {
     const { subject, groupBy, top, largest } = query;
     const columns = groupBy.map((group) => columnOf(subject, group));
-    if (largest !== undefined) return this.#ofLargest(query, columns, columnOf(subject, largest.group), largest.count);
+    if (largest !== undefined) return this.#ofLargest(query, largest.group, largest.count);
     let select = this.#session.queries
       .selectFrom(dailyTables[subject].name)
       .select(SUMS.map((column) => sumOf(column).as(column)))
@@ -89,20 +89,19 @@ export class SpendReports {
     return rows.map((row) => sumsOf(row, groupBy, subject));
   }
 
-  /** The days are read once: the names that spent most are found among the groups. */
-  async #ofLargest(query: DailyQuery, columns: readonly string[], column: string, count: number) {
-    const cells = this.#session.queries
+  /** First the names, from the one column and the one sum that decide; their rows an index finds. */
+  async #ofLargest({ largest: _, ...query }: DailyQuery, group: 'api_key' | 'entity', count: number) {
+    const column = columnOf(query.subject, group);
+    const rows = await this.#session.queries
       .selectFrom(dailyTables[query.subject].name)
-      .select(SUMS.map((sum) => sumOf(sum).as(sum)))
-      .select(columns)
+      .select(column)
       .where(this.#where(query))
-      .groupBy(columns);
-    const name = sql.ref(column);
-    const { rows } = await sql<Record<string, unknown>>`with cells as materialized ${cells}
-      select * from cells where ${name} in (select ${name} from cells group by ${name}
-        order by sum(spend_nano) desc, ${name} limit ${sql.lit(count)})
-      order by ${sql.join(columns.map((each) => sql.ref(each)))}`.execute(this.#session.queries);
-    return rows.map((row) => sumsOf(row, query.groupBy, query.subject));
+      .groupBy(column)
+      .orderBy(sql`sum(${sql.ref('spend_nano')})`, 'desc')
+      .orderBy(column)
+      .limit(count)
+      .execute();
+    return this.daily({ ...query, only: { ...query.only, [group]: rows.map((row) => String(row[column])) } });
   }
 
   /** Rows of a daily table as they are, dearest first. */

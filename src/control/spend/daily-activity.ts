@@ -27,7 +27,7 @@ const commonFields = {
 const pageFields = { page: pageNumber, page_size: pageSize(10, 1000), cursor: z.string().optional() };
 
 /** Keys and entities that an aggregated answer names. */
-const MOST_NAMED = 25;
+const MOST_NAMED = 10;
 
 const IGNORED = { timezone: 'the daily tables have days of UTC' };
 
