@@ -12,6 +12,7 @@ import type { Admission } from '../../src/gateway/ports.ts';
 import { Budgets } from '../../src/metering/budget.ts';
 import { modelCatalog } from '../../src/metering/model-catalog.ts';
 import { RateLimits, type WindowKind } from '../../src/metering/rate-limit.ts';
+import { NO_CONTROLS } from '../../src/router/route.ts';
 import { type JsonBody, scanObject } from '../../src/wire/json-splice.ts';
 import {
   customerOf,
@@ -80,6 +81,7 @@ function admitAll(admission: Admission, principals: readonly Principal[], times:
       model: 'm',
       size: () => requestSize(body, scanned, 'openai-chat', []),
       tags: ['red', 'blue'],
+      routing: NO_CONTROLS,
       customer: 'customer',
     });
     if (lease instanceof Promise || 'message' in lease) throw new Error('it was refused');
@@ -99,6 +101,7 @@ function admission(window: WindowKind, directory: Directory = everybody()): Admi
     priceBound: () => PRICE,
     limits: new RateLimits({ window, length: seconds(60) }),
     budgets: new Budgets({ unknownSpend: 'admit', onAlert() {} }),
+    known: () => null,
     position: () => Math.floor(ticks / 1000),
     leaseTime: seconds(3600),
   });

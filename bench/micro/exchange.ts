@@ -154,6 +154,8 @@ function gateway(level: 'error' | 'info'): BenchGateway {
     keys: masterKeyAuthenticator(() => snapshot),
     admission: MASTER_ONLY,
     ledger: {
+      canAccept: () => null,
+      begin() {},
       record(entry) {
         metrics.request(entry);
         logRequest(log, entry);

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/core/clock.ts';
 import { deploymentId, groupName, providerId, requestId } from '../../src/core/ids.ts';
-import type { LedgerEntry } from '../../src/core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../../src/core/ledger-entry.ts';
 import { epochMillis, millis, type NanoUsd } from '../../src/core/units.ts';
 import { NO_USAGE } from '../../src/core/usage.ts';
 import { Journal } from '../../src/ledger/journal.ts';
-import { type BegunRequest, entryPayload, writeRecord } from '../../src/ledger/record.ts';
+import { entryPayload, writeRecord } from '../../src/ledger/record.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
 import { compare, compareAsync, printMachine } from './compare.ts';
 
@@ -49,6 +49,7 @@ const ENTRY: LedgerEntry = {
     keyHash: 'a'.repeat(64),
     keyId: 'b'.repeat(32),
     keyAlias: 'team-search',
+    keyModel: null,
     userId: 'user-1',
     teamId: 'team-1',
     organizationId: 'organization-1',

@@ -34,6 +34,7 @@ const HELP = `tollgate: an LLM gateway
   tollgate simulate [--port N] [--corpus DIR]  simulated providers, for rehearsing an outage
   tollgate keys COMMAND [--json]               make, list, block and delete keys of a running gateway
   tollgate doctor [--config FILE]              look at the surroundings and say what is missing
+  tollgate ledger verify|replay [--json]       check the spend ledger, or write what journals still hold
 
   --config, -c FILE     LiteLLM's configuration (environment: CONFIG_FILE_PATH)
   --data-dir DIR        where the gateway keeps its files (environment: TOLLGATE_DATA_DIR; default ./data)

@@ -31,6 +31,11 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = await keys(rest, io);
       return;
     }
+    case 'ledger': {
+      const { ledger } = await import('./ledger.ts');
+      process.exitCode = await ledger(rest, io);
+      return;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor.ts');
       process.exitCode = await doctor(rest, io);

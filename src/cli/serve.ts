@@ -5,8 +5,6 @@ import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
-import { MASTER_ONLY } from '../gateway/admission.ts';
-import { masterKeyAuthenticator } from '../gateway/authenticate.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
 import { Slots } from '../gateway/slots.ts';
@@ -20,12 +18,15 @@ import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { startWorker } from '../tokens/start-worker.ts';
 import { WorkerTokenCounter } from '../tokens/worker-counter.ts';
 import { serve as listen } from '../transport/h1-server.ts';
-import type { GatewayServer } from '../transport/server.ts';
+import type { GatewayServer, Handler } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import { createUpstream } from '../transport/upstream-h1.ts';
+import { withAdminApi } from './admin-api.ts';
 import type { ServeArguments } from './arguments.ts';
+import { openBooks } from './books.ts';
 import { readEnvFile } from './environment.ts';
 import { hexId } from './hex-id.ts';
+import { authenticator } from './identify.ts';
 import type { Io } from './io.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { statusPages } from './status-pages.ts';
@@ -37,6 +38,8 @@ const IDLE_SECONDS = 75;
 const STOP_PATIENCE = seconds(25);
 /** How long the last words of answers that did not end by then may take. */
 const LAST_WORDS = seconds(2);
+/** How long the last entries may take to be written; what is left is written by the next start. */
+const LEDGER_PATIENCE = seconds(2);
 
 type Environment = Io['env'];
 type LogLevel = Snapshot['server']['logLevel'];
@@ -77,7 +80,7 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
   for (const warning of outbound.warnings) log.warn(warning);
   if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
 
-  const running = start(args, loaded, log, { args, io, env, demo, outbound });
+  const running = await start(args, loaded, log, { args, io, env, demo, outbound });
   if (typeof running === 'string') return refuse(io, running);
   io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
   await running.stopped;
@@ -172,7 +175,7 @@ interface Running {
 }
 
 /** Builds the whole graph and listens; a string says why that was impossible. */
-function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sources): Running | string {
+async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sources): Promise<Running | string> {
   let snapshot: Snapshot = { ...loaded.snapshot, version: 1 };
   const current = () => snapshot;
   const health = new HealthTable();
@@ -184,14 +187,19 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
   const reload = new ReloadState(registry);
   const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
+  const rootPath = (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, '');
+  const books = await openBooks({ dataDir: args.dataDir, current, log, registry }).catch(messageOf);
+  if (typeof books === 'string') return books;
 
   const ports = {
     snapshots: { current },
-    keys: masterKeyAuthenticator(current),
-    // Virtual keys, limits and budgets take this place with the store.
-    admission: MASTER_ONLY,
+    keys: authenticator(current, books.keys),
+    admission: books.admission,
     ledger: {
+      canAccept: books.entries.canAccept,
+      begin: books.entries.begin,
       record(entry) {
+        books.entries.record(entry);
         metrics.request(entry);
         logRequest(log, entry);
       },
@@ -219,19 +227,24 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     load: loads,
     slots,
     usageRefusals,
-    rootPath: (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, ''),
+    rootPath,
     pages: statusPages({
       current,
       now: systemClock.now,
       health,
+      books,
       configProblem: () => reload.problem,
       isStopping: () => isStopping,
       metrics: () => registry.render(),
     }),
   });
 
-  const server = open(args, current, gateway, ports.log);
-  if (typeof server === 'string') return server;
+  const answer = withAdminApi((request) => gateway.handle(request), { current, books, ports, rootPath });
+  const server = open(args, current, answer, ports.log);
+  if (typeof server === 'string') {
+    await books.close(LEDGER_PATIENCE);
+    return server;
+  }
 
   const take = (next: ReturnType<typeof loadConfig>) => {
     if (next.kind === 'invalid') {
@@ -266,15 +279,20 @@ function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sourc
     await server.stop(STOP_PATIENCE + LAST_WORDS);
     lastCall.cancel();
     upstream.close();
+    await books.close(LEDGER_PATIENCE);
   });
   return { server, stopped, current };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Opens the door; a string says why that was impossible. */
 function open(
   { host, port }: ServeArguments,
   current: () => Snapshot,
-  gateway: Gateway,
+  answer: Handler,
   log: GatewayPorts['log'],
 ): GatewayServer | string {
   try {
@@ -289,7 +307,7 @@ function open(
         bodyTimeoutMs: BODY_TIMEOUT_MS,
         idleSeconds: IDLE_SECONDS,
       },
-      (request) => gateway.handle(request),
+      answer,
       (error) => log.internalError({ callId: null, error }),
     );
   } catch (error) {

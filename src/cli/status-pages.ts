@@ -3,12 +3,14 @@ import type { Millis } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
 import type { StatusPages } from '../gateway/gateway.ts';
 import type { HealthTable } from '../router/health.ts';
+import type { Books } from './books.ts';
 
 /** What the pages are told by the composition root. */
 export interface StatusSources {
   current(): Snapshot;
   now(): Millis;
   readonly health: HealthTable;
+  readonly books: Pick<Books, 'store' | 'directory' | 'ledger'>;
   /** Why the last edit of the configuration was not taken, or null. */
   configProblem(): string | null;
   isStopping(): boolean;
@@ -23,9 +25,10 @@ export interface StatusSources {
 export function statusPages(sources: StatusSources): StatusPages {
   return {
     health(isKeyed) {
-      const isHealthy = !sources.isStopping();
+      const problems = problemsOf(sources);
+      const isHealthy = problems === null;
       const status = isHealthy ? 'healthy' : 'unhealthy';
-      const body = isKeyed ? { status, ...endpointLists(sources) } : { status };
+      const body = { status, ...problems, ...(isKeyed ? endpointLists(sources) : {}) };
       return { status: isHealthy ? 200 : 503, body };
     },
     probed(results) {
@@ -48,12 +51,19 @@ export function statusPages(sources: StatusSources): StatusPages {
     readiness() {
       const snapshot = sources.current();
       const problem = sources.configProblem();
+      const { store, directory, ledger } = sources.books;
+      const { refusing, unwrittenEntries, journalBytes } = ledger.status();
       const isStopping = sources.isStopping();
+      const isReady = !isStopping && refusing === null;
       return {
-        status: isStopping ? 503 : 200,
+        // Not for the database's sake: taken out of rotation, the gateway could not serve the keys that it knows.
+        status: isReady ? 200 : 503,
         body: {
-          status: isStopping ? 'stopping' : 'healthy',
-          db: 'Not connected',
+          status: isReady ? 'healthy' : isStopping ? 'stopping' : 'refusing',
+          db: store.health().kind === 'up' ? 'connected' : 'Not connected',
+          database: store.kind,
+          ledger: { status: refusing ?? 'accepting', unwritten_entries: unwrittenEntries, journal_bytes: journalBytes },
+          directory: { version: directory.roster.version, keys: directory.roster.keys.size, ready: directory.isReady },
           cache: null,
           litellm_version: VERSION,
           success_callbacks: [],
@@ -66,6 +76,18 @@ export function statusPages(sources: StatusSources): StatusPages {
       };
     },
     metrics: sources.metrics,
+  };
+}
+
+/** Why the gateway is not well, in words that everybody may read; null when it is. */
+function problemsOf({ isStopping, books: { store, ledger } }: StatusSources): Record<string, string> | null {
+  const { refusing } = ledger.status();
+  const isDown = store.health().kind === 'down';
+  if (!isStopping() && !isDown && refusing === null) return null;
+  return {
+    ...(isStopping() && { reason: 'stopping' }),
+    ...(isDown && { db: 'Not connected' }),
+    ...(refusing !== null && { ledger: refusing }),
   };
 }
 

@@ -50,7 +50,7 @@ test.each([
   ['an approximated key', '| `retry_after` | a number of seconds, 0 to 2000000 |  | **Approximated.** The first delay'],
   ['keys that mean the same', '| `temperature`, `top_p`, `min_p` | a number, 0 or more |  | Sent upstream when'],
   ['a section', 'See [model_list[].litellm_params](#model_listlitellm_params).'],
-  ['a key whose part is not built', '- the database: `database_url`, '],
+  ['a key whose part is not built', '- the database: `database_connection_pool_limit`, '],
 ])('it shows %s', (_name, line) => {
   expect(referenceText()).toContain(line);
 });

@@ -9,6 +9,9 @@ const server = (text: string, env: Readonly<Record<string, string>> = {}) => {
 test('the defaults', () => {
   expect(server('model_list: []\n')).toEqual({
     masterKey: null,
+    databaseUrl: null,
+    failClosedBudgets: false,
+    newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
     keyHeader: null,
     dropParams: false,
     modifyParams: false,
@@ -31,6 +34,18 @@ test('the defaults', () => {
 describe('the file', () => {
   test.each([
     ['general_settings: {litellm_key_header_name: X-My-Key}', { keyHeader: 'x-my-key' }],
+    [
+      'litellm_settings: {upperbound_key_generate_params: {max_budget: 10}, default_internal_user_params: {user_role: internal_user}}',
+      {
+        newcomers: {
+          keyDefaults: {},
+          keyBounds: { max_budget: 10 },
+          userDefaults: { user_role: 'internal_user' },
+          teamDefaults: {},
+        },
+      },
+    ],
+    ['general_settings: {fail_closed_budget_enforcement: true}', { failClosedBudgets: true }],
     ['general_settings: {error_profile: litellm-1.81}', { errorProfile: 'litellm-1.81' }],
     ['general_settings: {always_include_stream_usage: true}', { streamUsage: 'always' }],
     ['general_settings: {always_include_stream_usage: false}', { streamUsage: 'never' }],

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { ServerSettings } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
@@ -19,9 +20,18 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
   const shared = file.litellm_settings ?? {};
   const masterKey = (general.master_key ?? variable(environment, 'LITELLM_MASTER_KEY'))?.trim() ?? null;
   if (masterKey !== null) reportWeakKey(masterKey, findings);
+  const databaseUrl = (general.database_url ?? variable(environment, 'DATABASE_URL'))?.trim() || null;
   const streamUsage = general.always_include_stream_usage;
   return {
     masterKey: masterKey === null ? null : new Secret(masterKey),
+    databaseUrl: databaseUrl === null ? null : new Secret(databaseUrl),
+    newcomers: {
+      keyDefaults: fields(shared.default_key_generate_params),
+      keyBounds: fields(shared.upperbound_key_generate_params),
+      userDefaults: fields(shared.default_internal_user_params),
+      teamDefaults: fields(shared.default_team_params),
+    },
+    failClosedBudgets: general.fail_closed_budget_enforcement ?? false,
     keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
     dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),
     modifyParams: shared.modify_params ?? /^true$/i.test(variable(environment, 'LITELLM_MODIFY_PARAMS') ?? ''),
@@ -44,6 +54,9 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     requireUser: general.enforce_user_param ?? false,
   };
 }
+
+/** YAML gives nothing but JSON here: dates stay text. */
+const fields = (map: Readonly<Record<string, unknown>> | undefined): JsonObject => (map ?? {}) as JsonObject;
 
 function logLevel(file: ConfigFile, environment: Environment): ServerSettings['logLevel'] {
   if (file.litellm_settings?.set_verbose === true || file.router_settings?.set_verbose === true) return 'debug';

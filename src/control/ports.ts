@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Directory, Principal } from '../core/identity.ts';
-import type { JsonObject } from '../core/json.ts';
+import type { NewcomerSettings } from '../core/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerRequest } from '../transport/server.ts';
 
@@ -21,27 +21,16 @@ export interface ControlPorts {
 }
 
 /** The part of the configuration that the admin API obeys. */
-export interface ControlSettings {
+export interface ControlSettings extends NewcomerSettings {
   readonly errorProfile: 'tollgate' | 'litellm-1.81';
   /** `SERVER_ROOT_PATH`, without a trailing slash; '' for none. */
   readonly rootPath: string;
-  /** Names that clients may ask for, for documents and checks. */
-  readonly models: readonly string[];
-  /** `default_key_generate_params`: fields of new keys that the request does not give. */
-  readonly keyDefaults: JsonObject;
-  /** `upperbound_key_generate_params`: the most that a new key may ask for. */
-  readonly keyBounds: JsonObject;
-  /** `default_internal_user_params`: fields of new users that are no admins. */
-  readonly userDefaults: JsonObject;
-  /** `default_team_params`: fields of new teams that the request does not give. */
-  readonly teamDefaults: JsonObject;
 }
 
 /** Nothing configured. */
 export const PLAIN_SETTINGS: ControlSettings = {
   errorProfile: 'tollgate',
   rootPath: '',
-  models: [],
   keyDefaults: {},
   keyBounds: {},
   userDefaults: {},

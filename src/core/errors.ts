@@ -19,6 +19,7 @@ export const ERRORS = {
   'no-key': { status: 401, type: 'auth_error', className: null },
   'malformed-key': { status: 401, type: 'auth_error', className: null },
   'unknown-key': { status: 401, type: 'token_not_found_in_db', className: null },
+  'key-unverified': { status: 503, type: 'server_error', className: null },
   'blocked-key': { status: 401, type: 'auth_error', className: null },
   'expired-key': { status: 401, type: 'expired_key', litellmStatus: 400, className: null },
   'unknown-owner': { status: 401, type: 'auth_error', className: null },

@@ -2,7 +2,7 @@ import type { Cost } from './cost.ts';
 import type { ErrorKind } from './errors.ts';
 import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
 import type { Payer } from './payer.ts';
-import type { EpochMillis, Millis } from './units.ts';
+import type { EpochMillis, Millis, NanoUsd } from './units.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -64,6 +64,27 @@ export interface FailureRecord {
 
 /** Characters of a failure's message that are kept. */
 export const MOST_FAILURE_TEXT = 500;
+
+/** What is noted of a request before its upstream is called, so that it leaves a trace if the process dies. */
+export interface BegunRequest
+  extends Pick<
+    LedgerEntry,
+    | 'requestId'
+    | 'callId'
+    | 'principal'
+    | 'endpoint'
+    | 'requestedModel'
+    | 'isStreaming'
+    | 'startedAt'
+    | 'user'
+    | 'tags'
+    | 'payer'
+    | 'requesterAddress'
+    | 'session'
+  > {
+  /** The most that it may cost: what was reserved. */
+  readonly estimate: NanoUsd;
+}
 
 /** One try, for the request's own list of attempts. */
 export interface AttemptRecord {

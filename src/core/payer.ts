@@ -9,6 +9,8 @@ export interface Payer {
   /** Names the key for ever, also after it was rotated. */
   readonly keyId: string | null;
   readonly keyAlias: string | null;
+  /** The name of the model under which the key has a budget for it, which the request is charged to. */
+  readonly keyModel: string | null;
   readonly userId: string | null;
   readonly teamId: string | null;
   readonly organizationId: string | null;
@@ -21,6 +23,7 @@ export const NO_PAYER: Payer = {
   keyHash: null,
   keyId: null,
   keyAlias: null,
+  keyModel: null,
   userId: null,
   teamId: null,
   organizationId: null,

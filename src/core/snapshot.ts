@@ -214,8 +214,26 @@ export interface RoutingSettings {
   readonly defaultMaxParallel: number | null;
 }
 
+/** Fields as the admin API takes them; it checks them when it uses them. */
+export interface NewcomerSettings {
+  /** `default_key_generate_params`: of new keys, where the request says nothing. */
+  readonly keyDefaults: JsonObject;
+  /** `upperbound_key_generate_params`: the most that a new key may ask for. */
+  readonly keyBounds: JsonObject;
+  /** `default_internal_user_params`: of new users that are no admins. */
+  readonly userDefaults: JsonObject;
+  /** `default_team_params`: of new teams. */
+  readonly teamDefaults: JsonObject;
+}
+
 export interface ServerSettings {
   readonly masterKey: Secret | null;
+  /** A PostgreSQL database; null for the embedded one. */
+  readonly databaseUrl: Secret | null;
+  /** What new keys, users and teams get, and the most that a key may ask for. */
+  readonly newcomers: NewcomerSettings;
+  /** Whether a budget of which nobody knows what was spent refuses. */
+  readonly failClosedBudgets: boolean;
   /** Header that carries the key instead of the usual ones. */
   readonly keyHeader: string | null;
   readonly dropParams: boolean;

@@ -29,6 +29,8 @@ export interface NotAccepted {
   readonly kind: 'not-accepted';
   readonly error: GatewayError;
   readonly model: string;
+  /** Who asked, as far as anybody knows. */
+  readonly principal: Principal | null;
 }
 
 /** The client left before its request was whole. */
@@ -46,25 +48,28 @@ export async function accept(
   request: ServerRequest,
   match: EndpointMatch,
   snapshot: Snapshot,
-  ports: Pick<GatewayPorts, 'keys' | 'admission'>,
+  ports: Pick<GatewayPorts, 'keys' | 'admission' | 'ledger'>,
 ): Promise<Accepted | NotAccepted | ClientGone> {
   const principal = await authenticate(request, snapshot, ports.keys);
   if ('message' in principal) return refused(principal);
+  const refusedTo = (error: GatewayError, model = '') => refused(error, model, principal);
+  const full = ports.ledger.canAccept();
+  if (full !== null) return refusedTo(full);
 
   const bytes = await request.readBody();
   if (!(bytes instanceof Uint8Array)) {
     if (bytes.kind === 'client-gone') return { kind: 'client-gone', model: '' };
-    return refused(bodyFault(bytes, snapshot.server.maxRequestBytes));
+    return refusedTo(bodyFault(bytes, snapshot.server.maxRequestBytes));
   }
   const body = scanObject(bytes);
-  if (body.kind === 'fault') return refused(jsonFault(body, bytes));
+  if (body.kind === 'fault') return refusedTo(jsonFault(body, bytes));
 
   const controls = readControls(request, body, snapshot.server.allowClientCredentials);
-  if ('kind' in controls) return refused(controls);
+  if ('kind' in controls) return refusedTo(controls);
   const model = requestedModel(body, match, snapshot);
-  if (typeof model !== 'string') return refused(model);
+  if (typeof model !== 'string') return refusedTo(model);
   const wrong = match.endpoint.check(body) ?? missingUser(controls, snapshot);
-  if (wrong !== null) return refused(wrong, model);
+  if (wrong !== null) return refusedTo(wrong, model);
 
   // Whatever could fail comes before the lease, so that none is left unsettled.
   const call = clientCall(body, controls, match, snapshot);
@@ -75,9 +80,10 @@ export async function accept(
     model,
     size: () => requestSize(bytes, call.body, call.dialect, overridesOf(controls)),
     tags: controls.tags,
+    routing: controls.routing,
     customer: controls.user,
   });
-  if ('kind' in lease) return refused(lease, model);
+  if ('kind' in lease) return refusedTo(lease, model);
   return { kind: 'accepted', principal, controls, model, lease, call };
 }
 
@@ -87,8 +93,8 @@ function overridesOf({ routing: { fallbacks } }: Controls): readonly JsonObject[
   return fallbacks.map(({ overrides }) => overrides).filter((overrides) => overrides !== null);
 }
 
-function refused(error: GatewayError, model = ''): NotAccepted {
-  return { kind: 'not-accepted', error, model };
+function refused(error: GatewayError, model = '', principal: Principal | null = null): NotAccepted {
+  return { kind: 'not-accepted', error, model, principal };
 }
 
 /** Longer names name nothing, and would be kept, compared and logged. */

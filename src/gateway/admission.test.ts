@@ -22,6 +22,7 @@ import { Budgets } from '../metering/budget.ts';
 import type { PriceBound } from '../metering/estimate.ts';
 import { modelCatalog } from '../metering/model-catalog.ts';
 import { RateLimits } from '../metering/rate-limit.ts';
+import { NO_CONTROLS } from '../router/route.ts';
 import { VirtualKeyAdmission } from './admission.ts';
 import type { AdmissionRequest, Lease } from './ports.ts';
 
@@ -46,6 +47,12 @@ interface Ask {
   readonly textBytes?: number;
 }
 
+/** What was answered without waiting. */
+function atOnce<T>(answer: T | Promise<T>): T {
+  if (answer instanceof Promise) throw new Error('it waits');
+  return answer;
+}
+
 class Bench {
   readonly clock = new VirtualClock(Date.UTC(2026, 0, 1));
   readonly admission: VirtualKeyAdmission;
@@ -62,6 +69,7 @@ class Bench {
       priceBound: () => this.price,
       limits: new RateLimits(),
       budgets: new Budgets({ unknownSpend: 'admit', onAlert() {} }),
+      known: () => null,
       position: () => this.position,
       leaseTime: seconds(3600),
     });
@@ -78,9 +86,10 @@ class Bench {
       model,
       size: () => ({ textBytes, mediaBytes: 0, pictures: 0, documents: 0, output }),
       tags,
+      routing: NO_CONTROLS,
       customer: customer ?? null,
     };
-    return this.admission.admit(request);
+    return atOnce(this.admission.admit(request));
   }
 
   lease(key: VirtualKey, ask: Ask = {}): Lease {
@@ -279,6 +288,7 @@ describe('a lease', () => {
       keyHash: 'hash-1234',
       keyId: '1234',
       keyAlias: 'web',
+      keyModel: null,
       userId: 'u',
       teamId: 't',
       organizationId: 'o',
@@ -292,7 +302,8 @@ describe('a lease', () => {
       throw new Error('nobody counts');
     };
     const asked = { path: '/chat/completions', method: 'POST', model: 'm', size, tags: [], customer: null };
-    const lease = bench.admission.admit({ principal: { kind: 'master' }, ...asked });
+    const whose = { principal: { kind: 'master' }, routing: NO_CONTROLS } as const;
+    const lease = atOnce(bench.admission.admit({ ...whose, ...asked }));
     if ('message' in lease) throw new Error(lease.message);
     expect([lease.model, lease.mayUse('other'), lease.headers(), bench.admission.open]).toEqual(['m', true, [], 0]);
   });

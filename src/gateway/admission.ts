@@ -21,10 +21,12 @@ export interface AdmissionParts {
   readonly clock: Clock;
   directory(): Directory;
   catalog(): ModelCatalog;
-  /** The dearest that this model, or whatever it may fall back to, could ask; null when no price is known. */
-  priceBound(model: string): PriceBound | null;
+  /** The dearest that this model, or whatever the request may fall back to, could ask; null when no price is known. */
+  priceBound(model: string, request: AdmissionRequest): PriceBound | null;
   readonly limits: RateLimits;
   readonly budgets: Budgets;
+  /** Null when it is known what these budgets have spent; else a promise that ends when it is, or cannot be. Never rejects. */
+  known(chain: readonly BudgetRule[]): Promise<void> | null;
   /** Position in the journal that the next entry will get. */
   position(): number;
   /** Longer than any request lives: after it a lease that nobody settled gives back what it holds. */
@@ -40,6 +42,7 @@ const NO_ESTIMATE: Estimate = { cost: nanoUsd(0n), kind: 'guess' };
  * authorised ─▶ budgets hold the estimate ─▶ limits count it ─▶ lease ─┬─▶ settled
  *                        ▲  refused: what was held is given back       └─▶ expired ─▶ settled late: the cost counts
  *
+ * 0. Whoever is the first to use a budget waits until it is known what is spent of it, and is then looked at anew.
  * 1. No await between the first check and the lease: requests that come together are seen one after the other.
  * 2. A refused request leaves no trace in limits and budgets.
  * 3. Leases expire in the order in which they were made, since all last equally long.
@@ -57,12 +60,12 @@ export class VirtualKeyAdmission implements Admission {
     return 'message' in decision ? decision : null;
   }
 
-  admit(request: AdmissionRequest): Lease | GatewayError {
+  admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError> {
     const { principal, path, method, model } = request;
     const customer = request.customer === null ? null : customerId(request.customer);
     const decision = authorize(principal, { path, method, model, customer }, this.#world());
     if ('message' in decision) return decision;
-    return decision.kind === 'master' ? new MasterLease(model, customer) : this.#reserve(decision, request);
+    return decision.kind === 'master' ? new MasterLease(request) : this.#reserve(decision, request);
   }
 
   /** Leases not yet settled nor expired: for tests and metrics. */
@@ -80,15 +83,21 @@ export class VirtualKeyAdmission implements Admission {
     }
   }
 
-  #reserve(allowed: Extract<Allowed, { kind: 'virtual-key' }>, request: AdmissionRequest): Lease | GatewayError {
+  #reserve(
+    allowed: Extract<Allowed, { kind: 'virtual-key' }>,
+    request: AdmissionRequest,
+  ): Lease | GatewayError | Promise<Lease | GatewayError> {
     this.expire();
-    const { clock, budgets, limits, directory } = this.#parts;
+    const { clock, budgets, limits, directory, known } = this.#parts;
     const { owners } = allowed;
     const model = allowed.model ?? request.model;
     const names = this.#names(request.model, model);
     const chain = budgetRules(owners, names, request.tags, directory());
+    const waiting = chain.length === 0 ? null : known(chain);
+    if (waiting !== null) return waiting.then(() => this.admit(request));
     const wall = clock.wall();
-    const money = budgets.reserve(chain, chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request), wall);
+    const sum = chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request);
+    const money = budgets.reserve(chain, sum, wall);
     if (money.kind !== 'held') return budgetError(money);
     const rules = limitRules(owners, names);
     const now = clock.now();
@@ -99,7 +108,7 @@ export class VirtualKeyAdmission implements Admission {
     }
     const expiresAt = plus(now, this.#parts.leaseTime);
     const lease = new KeyLease(
-      { allowed, model, customer: request.customer, rules, chain, money, places, expiresAt },
+      { allowed, model, request, rules, chain, estimate: sum.cost, money, places, expiresAt },
       this.#parts,
       this.#open,
     );
@@ -114,7 +123,7 @@ export class VirtualKeyAdmission implements Admission {
   }
 
   #estimate(model: string, request: AdmissionRequest): Estimate {
-    const price = this.#parts.priceBound(model);
+    const price = this.#parts.priceBound(model, request);
     return price === null ? NO_ESTIMATE : estimate(request.size(), price);
   }
 
@@ -127,7 +136,8 @@ export class VirtualKeyAdmission implements Admission {
 interface Held {
   readonly allowed: Extract<Allowed, { kind: 'virtual-key' }>;
   readonly model: string;
-  readonly customer: string | null;
+  readonly request: Pick<AdmissionRequest, 'tags' | 'customer'>;
+  readonly estimate: NanoUsd;
   readonly rules: readonly LimitRule[];
   readonly chain: readonly BudgetRule[];
   readonly money: BudgetLease;
@@ -151,7 +161,18 @@ class KeyLease implements Lease {
   }
 
   get payer(): Payer {
-    return payerOf(this.#held.allowed.owners, this.#held.customer);
+    const { allowed, request, chain } = this.#held;
+    return payerOf(allowed.owners, request.customer, chain);
+  }
+
+  get tags(): readonly string[] {
+    const { allowed, request } = this.#held;
+    const { tags } = allowed.owners.key;
+    return tags.length === 0 ? request.tags : [...new Set([...tags, ...request.tags])];
+  }
+
+  get estimate(): NanoUsd {
+    return this.#held.estimate;
   }
 
   get expiresAt(): Millis {
@@ -198,16 +219,19 @@ class KeyLease implements Lease {
 /** Admission of a gateway that knows nobody but the operator. */
 export const MASTER_ONLY: Admission = {
   forbids: () => null,
-  admit: ({ model, customer }) => new MasterLease(model, customer),
+  admit: (request) => new MasterLease(request),
 };
 
 /** The operator pays for what the master key does, and nobody counts. */
 class MasterLease implements Lease {
   readonly model: string;
+  readonly tags: readonly string[];
+  readonly estimate = nanoUsd(0n);
   readonly #customer: string | null;
 
-  constructor(model: string, customer: string | null) {
+  constructor({ model, tags, customer }: AdmissionRequest) {
     this.model = model;
+    this.tags = tags;
     this.#customer = customer;
   }
 

@@ -27,6 +27,7 @@ export async function authenticate(
 ): Promise<Principal | GatewayError> {
   const custom = snapshot.server.keyHeader;
   let refusal: GatewayError | null = null;
+  let unsaid: GatewayError | null = null;
   for (const header of custom === null ? KEY_HEADERS : [custom.toLowerCase()]) {
     const value = request.header(header);
     if (value === null || value === '') continue;
@@ -35,11 +36,13 @@ export async function authenticate(
       refusal ??= malformed(header);
       continue;
     }
-    const principal = await keys.authenticate(hash('sha256', key));
-    if (principal !== null) return principal;
+    const found = await keys.authenticate(hash('sha256', key));
+    if (found !== null && !('message' in found)) return found;
+    // That nobody can say weighs more than that another header's key is wrong.
+    if (found !== null) unsaid = found;
     refusal ??= unknown(header, key);
   }
-  return refusal ?? noKey(custom);
+  return unsaid ?? refusal ?? noKey(custom);
 }
 
 /** Whether a request may be answered from the master key alone; compares hashes in constant time. */

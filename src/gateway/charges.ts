@@ -73,13 +73,22 @@ export function budgetRules(
   return rules;
 }
 
-/** Who pays, for the ledger. */
-export function payerOf({ key, team, organization }: Owners, customerId: string | null): Payer {
+/**
+ * Who pays, for the ledger.
+ *
+ * @param chain of budgets that the request is charged to
+ */
+export function payerOf(
+  { key, team, organization }: Owners,
+  customerId: string | null,
+  chain: readonly BudgetRule[],
+): Payer {
   const { owner } = key;
   return {
     keyHash: key.hash,
     keyId: key.id,
     keyAlias: key.alias,
+    keyModel: chain.find(({ scope }) => scope === 'model_per_key')?.shown ?? null,
     userId: owner.kind === 'nobody' ? null : owner.userId,
     teamId: team?.id ?? null,
     organizationId: organization?.id ?? null,

@@ -7,7 +7,7 @@ import type { LedgerEntry } from '../core/ledger-entry.ts';
 import { NO_PAYER } from '../core/payer.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployment } from '../core/snapshot.ts';
-import { seconds } from '../core/units.ts';
+import { nanoUsd, seconds } from '../core/units.ts';
 import { matchEndpoint } from '../endpoints/registry.ts';
 import { HealthTable } from '../router/health.ts';
 import { LoadTable } from '../router/load.ts';
@@ -64,7 +64,7 @@ class Bench {
       snapshots: { current: () => snapshot },
       keys: { authenticate: () => ({ kind: 'master' }) as const },
       admission: { forbids: () => null, admit: (request: AdmissionRequest) => this.admit(request) },
-      ledger: { record: (entry: LedgerEntry) => void entries.push(entry) },
+      ledger: { canAccept: () => null, begin() {}, record: (entry: LedgerEntry) => void entries.push(entry) },
       log: { retryDelay() {}, internalError: ({ error }: { error: unknown }) => void errors.push(error) },
       meters: { attempt() {}, benched() {}, fallback() {} },
       tokens: { count: () => Promise.resolve(null) },
@@ -140,6 +140,8 @@ describe('admission', () => {
       return {
         model: 'm',
         payer: NO_PAYER,
+        tags,
+        estimate: nanoUsd(0n),
         mayUse: () => true,
         headers: () => [['x-ratelimit-api_key-remaining-requests', '4']],
         settle: (...facts) => void settled.push(facts),
@@ -165,7 +167,7 @@ describe('a fallback', () => {
     ['that he may not use is not tried', false, 500],
   ])('%s', async (_name, mayUse, status) => {
     const bench = new Bench();
-    const plain = { model: 'm', payer: NO_PAYER, headers: () => [], settle() {} };
+    const plain = { model: 'm', payer: NO_PAYER, tags: [], estimate: nanoUsd(0n), headers: () => [], settle() {} };
     bench.admit = () => ({ ...plain, mayUse: () => mayUse });
     expect(await bench.ask(failing).answer).toMatchObject({ status });
   });

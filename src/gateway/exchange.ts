@@ -10,7 +10,6 @@ import type { Usage } from '../core/usage.ts';
 import type { Service } from '../endpoints/endpoint.ts';
 import type { EndpointMatch } from '../endpoints/registry.ts';
 import type { CallContext } from '../providers/provider.ts';
-import { providerFor } from '../providers/registry.ts';
 import { decide } from '../router/decide.ts';
 import type { Attempt as AttemptTry, Decision, Route } from '../router/route.ts';
 import type { ClientStream, ServerRequest, ServerResponse } from '../transport/server.ts';
@@ -23,6 +22,7 @@ import { conclude } from './conclude.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
 import { errorOf, exhaustedError, statusFor } from './failure.ts';
 import { addCors, addRetryAfter, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
+import { inferProvider } from './infer-provider.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted, withPermitted } from './plan.ts';
 import { callContext, type Prepared, prepare, providerName } from './prepare.ts';
@@ -38,7 +38,7 @@ import { type AttemptDecision, Story } from './story.ts';
  * 1. A body is read only for a caller we know.
  * 2. No database call stands between the request and its upstream; what is known comes from one snapshot.
  * 3. Attempts are made one after the other, as `decide` says; nobody else decides.
- * 4. Whatever the end, the lease is settled once and the ledger gets one entry.
+ * 4. The ledger is told before the first call. Whatever the end, the lease is settled once and the ledger gets one entry.
  * 5. While an answer streams nothing holds the prompt. So what outlives `#run` and `#call` is no closure made in them:
  *    one made in an async function keeps all its variables.
  */
@@ -54,6 +54,7 @@ export class Exchange {
   #isGone = false;
   #isStopping = false;
   #wake: (() => void) | null = null;
+  #isBegun = false;
   #isSettled = false;
 
   /** @param onSettled called once, when the answer is over: for a stream, when it has ended */
@@ -98,6 +99,7 @@ export class Exchange {
     const story = this.#story;
     story.model = accepted.model;
     if (accepted.kind === 'client-gone') return this.#gone();
+    if (accepted.kind === 'not-accepted') story.refusedTo = accepted.principal;
     if (accepted.kind === 'not-accepted') return this.#refuse(accepted.error);
     story.accepted = accepted;
     this.#request.onGone(this.#clientGone);
@@ -180,6 +182,7 @@ export class Exchange {
       return { kind: 'failed', outcome: { kind: 'client-gone' } };
     }
     if (slot === null) return { kind: 'failed', outcome: { kind: 'timeout', phase: 'total', limit: limits.deadline } };
+    this.#begin();
     health.begin(deployment, clock.now());
     load.begin(deployment.id, clock.now());
     const attempt = new Attempt(
@@ -201,6 +204,14 @@ export class Exchange {
     if (end.kind === 'stream') releaseAfter(end.whole, slot);
     else slot.release();
     return end;
+  }
+
+  /** Before the first call: from here on the request leaves a trace, whatever becomes of this process. */
+  #begin(): void {
+    const { accepted } = this.#story;
+    if (this.#isBegun || accepted === null) return;
+    this.#isBegun = true;
+    this.#deps.ports.ledger.begin(this.#story.begun(accepted));
   }
 
   /** Waits for a place, but not for a client that left. */
@@ -428,11 +439,6 @@ function whole(status: number, headers: readonly HeaderPair[], body: Uint8Array 
 function parseChat(body: Uint8Array): ChatCompletion {
   // The facet has read this answer and found a chat completion.
   return JSON.parse(Buffer.from(body).toString('utf8')) as ChatCompletion;
-}
-
-/** Whose model a bare name is: a request for `gpt-4o` may match the group `openai/*`. */
-function inferProvider(model: string): string | null {
-  return providerFor(model, null)?.provider.id ?? null;
 }
 
 function streamEnd(outcome: Outcome): RequestEnd {

@@ -3,21 +3,22 @@ import type { GatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Principal } from '../core/identity.ts';
 import type { DeploymentId } from '../core/ids.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Payer } from '../core/payer.ts';
 import type { RequestSize } from '../core/request-size.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import type { Millis } from '../core/units.ts';
+import type { Millis, NanoUsd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { PromptText } from '../endpoints/prompt-text.ts';
+import type { RoutingControls } from '../router/route.ts';
 
 /** What the data plane needs from outside. Ports belong to their consumer; `cli/serve.ts` fills them. */
 export interface GatewayPorts {
   readonly snapshots: SnapshotSource;
   readonly keys: Authenticator;
   readonly admission: Admission;
-  readonly ledger: LedgerSink;
+  readonly ledger: RequestLedger;
   readonly log: GatewayLog;
   readonly meters: GatewayMeters;
   readonly tokens: TokenCounter;
@@ -33,9 +34,14 @@ export interface SnapshotSource {
 
 /** Finds the principal of a presented key; only the hash crosses this line. */
 export interface Authenticator {
-  /** @param hash SHA-256 of the key, lower-case hex */
-  authenticate(hash: string): Principal | null | Promise<Principal | null>;
+  /**
+   * @param hash SHA-256 of the key, lower-case hex
+   * @returns null when nobody has this key; an error when that cannot be said at the moment
+   */
+  authenticate(hash: string): Authentication | Promise<Authentication>;
 }
+
+export type Authentication = Principal | GatewayError | null;
 
 /** Who may do what, and how much of it. */
 export interface Admission {
@@ -57,6 +63,8 @@ export interface AdmissionRequest extends PathAsked {
   /** Looked at only when somebody counts: it reads the whole body. */
   size(): RequestSize;
   readonly tags: readonly string[];
+  /** Whither it may go besides: other models may be dearer. */
+  readonly routing: RoutingControls;
   /** The end customer, in the client's own words. */
   readonly customer: string | null;
 }
@@ -66,6 +74,10 @@ export interface Lease {
   /** The model that is meant: the aliases of key and team followed. */
   readonly model: string;
   readonly payer: Payer;
+  /** Of the request and of its key, each once. */
+  readonly tags: readonly string[];
+  /** The most that the request may cost, as far as anybody counts. */
+  readonly estimate: NanoUsd;
   /** Whether the same caller may be answered by this model too: asked for each fallback. */
   mayUse(model: string): boolean;
   /** What the answer's head says of limits and budgets, as they stand. */
@@ -79,8 +91,12 @@ export interface Lease {
   settle(usage: Usage | null, cost: Cost | null): void;
 }
 
-/** Takes the one record of each request; never blocks the answer. */
-export interface LedgerSink {
+/** Keeps the one record of each request; never blocks the answer. */
+export interface RequestLedger {
+  /** Why no new request should begin: its record could not be kept. Asked for each request, before its body is read. */
+  canAccept(): GatewayError | null;
+  /** A request is about to call an upstream, for the first time. */
+  begin(request: BegunRequest): void;
   record(entry: LedgerEntry): void;
 }
 

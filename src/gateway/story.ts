@@ -1,10 +1,17 @@
 import type { Clock } from '../core/clock.ts';
 import type { Bill } from '../core/cost.ts';
 import type { GatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/identity.ts';
 import type { RequestId } from '../core/ids.ts';
-import { type FailureRecord, type LedgerEntry, MOST_FAILURE_TEXT, type RequestEnd } from '../core/ledger-entry.ts';
+import {
+  type BegunRequest,
+  type FailureRecord,
+  type LedgerEntry,
+  MOST_FAILURE_TEXT,
+  type RequestEnd,
+} from '../core/ledger-entry.ts';
 import { describe, type Outcome } from '../core/outcome.ts';
-import { NO_PAYER } from '../core/payer.ts';
+import { NO_PAYER, type Payer } from '../core/payer.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
@@ -38,6 +45,8 @@ export class Story {
   /** The model name that the client sent, as far as reading got. */
   model = '';
   accepted: Accepted | null = null;
+  /** Who asked and was not accepted. */
+  refusedTo: Principal | null = null;
   route: Route | null = null;
   /** The latest decision to try a deployment. */
   decision: AttemptDecision | null = null;
@@ -133,7 +142,7 @@ export class Story {
     return {
       requestId: names.requestId,
       callId: names.callId,
-      principal: accepted?.principal.kind ?? 'unknown',
+      principal: (accepted?.principal ?? this.refusedTo)?.kind ?? 'unknown',
       endpoint: this.#endpoint,
       requestedModel: this.model,
       group: decision?.group ?? null,
@@ -144,7 +153,7 @@ export class Story {
       end,
       status,
       usage,
-      payer: accepted?.lease.payer ?? NO_PAYER,
+      payer: accepted?.lease.payer ?? callerOf(this.refusedTo),
       cost: this.bill?.cost ?? null,
       startedAt: this.#startedWall,
       duration,
@@ -158,11 +167,22 @@ export class Story {
         duration: minus(attempt.endedAt, attempt.startedAt),
       })),
       user: accepted?.controls.user ?? null,
-      tags: accepted?.controls.tags ?? [],
+      tags: accepted?.lease.tags ?? [],
       requesterAddress: this.#requesterAddress,
       session: accepted?.controls.session ?? null,
       apiBase: decision === null ? null : apiBase(decision),
       failure: this.#failure,
+    };
+  }
+
+  /** What is noted of an accepted request before its first call. */
+  begun({ principal, lease, call, controls }: Accepted): BegunRequest {
+    const { requestId, callId } = this.names;
+    return {
+      ...{ requestId, callId, principal: principal.kind, endpoint: this.#endpoint, requestedModel: this.model },
+      ...{ isStreaming: call.isStreaming, startedAt: this.#startedWall, user: controls.user, tags: lease.tags },
+      ...{ payer: lease.payer, estimate: lease.estimate },
+      ...{ requesterAddress: this.#requesterAddress, session: controls.session },
     };
   }
 
@@ -172,6 +192,17 @@ export class Story {
     for (const attempt of this.attempts) elsewhere += attempt.endedAt - attempt.startedAt + attempt.delay;
     return millis(Math.max(0, duration - elsewhere));
   }
+}
+
+/** Who would have paid. */
+function callerOf(principal: Principal | null): Payer {
+  if (principal?.kind !== 'virtual-key') return NO_PAYER;
+  const { hash, id, alias, owner, organizationId } = principal.key;
+  return {
+    ...{ ...NO_PAYER, keyHash: hash, keyId: id, keyAlias: alias, organizationId },
+    userId: owner.kind === 'nobody' ? null : owner.userId,
+    teamId: owner.kind === 'team' ? owner.teamId : null,
+  };
 }
 
 function apiBase({ deployment }: AttemptDecision): string | null {

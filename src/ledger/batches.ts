@@ -1,10 +1,10 @@
 import type { RequestId } from '../core/ids.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { millis } from '../core/units.ts';
 import type { Journal } from './journal.ts';
 import type { Damage, LedgerObserver } from './ports.ts';
 import { type Chunk, RunReader } from './reader.ts';
-import type { BegunRequest, Piece } from './record.ts';
+import type { Piece } from './record.ts';
 import {
   type FileSystem,
   noteConfirmed,

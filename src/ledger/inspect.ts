@@ -1,12 +1,11 @@
 import * as nodeFiles from 'node:fs';
 import { join } from 'node:path';
 import type { RequestId } from '../core/ids.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { NanoUsd } from '../core/units.ts';
 import { damagesOf, noteOpen } from './batches.ts';
 import type { Damage } from './ports.ts';
 import { type Chunk, RunReader } from './reader.ts';
-import type { BegunRequest } from './record.ts';
 import { type FileSystem, type Position, readConfirmed, runNames } from './run.ts';
 
 /** What one run has on the disk. */

@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { RequestId } from '../core/ids.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { type Millis, millis, minus, seconds } from '../core/units.ts';
 import type { LedgerObserver, RefusalReason } from './ports.ts';
-import { type BegunRequest, begunPayload, entryPayload, mostBytes, writeRecord } from './record.ts';
+import { begunPayload, entryPayload, mostBytes, writeRecord } from './record.ts';
 import { type FileSystem, noteConfirmed, type Position, START, segmentPath } from './run.ts';
 
 /*

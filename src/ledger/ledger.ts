@@ -1,12 +1,12 @@
 import * as nodeFiles from 'node:fs';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
+import type { LedgerStore } from '../core/ledger-store.ts';
 import { type Millis, seconds } from '../core/units.ts';
 import { DeadSource, LiveSource } from './batches.ts';
 import { Journal } from './journal.ts';
-import type { DeadLetter, LedgerObserver, LedgerStatus, LedgerStore } from './ports.ts';
-import type { BegunRequest } from './record.ts';
+import type { DeadLetter, LedgerObserver, LedgerStatus } from './ports.ts';
 import { adoptRuns, createRun, type FileSystem, type Run, removeRun, runBytes } from './run.ts';
 import { LedgerWriter } from './writer.ts';
 

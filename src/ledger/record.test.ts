@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { begunOf, entryOf, upTo } from '../../test/support/ledger.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { millis, type NanoUsd } from '../core/units.ts';
-import { type BegunRequest, begunPayload, entryPayload, MOST_PAYLOAD, mostBytes, scan, writeRecord } from './record.ts';
+import { begunPayload, entryPayload, MOST_PAYLOAD, mostBytes, scan, writeRecord } from './record.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const cost = fc.oneof(

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Cost } from '../core/cost.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { NanoUsd } from '../core/units.ts';
 
 /*
@@ -17,27 +17,6 @@ import type { NanoUsd } from '../core/units.ts';
  *    that lost its place finds true records only.
  * 2. No payload is longer than MOST_PAYLOAD, so one that claims to be is damaged.
  */
-
-/** What is noted of a request before its upstream is called, so that it leaves a trace if the process dies. */
-export interface BegunRequest
-  extends Pick<
-    LedgerEntry,
-    | 'requestId'
-    | 'callId'
-    | 'principal'
-    | 'endpoint'
-    | 'requestedModel'
-    | 'isStreaming'
-    | 'startedAt'
-    | 'user'
-    | 'tags'
-    | 'payer'
-    | 'requesterAddress'
-    | 'session'
-  > {
-  /** The most that it may cost: what was reserved. */
-  readonly estimate: NanoUsd;
-}
 
 export type JournalRecord =
   | { readonly kind: 'entry'; readonly entry: LedgerEntry }

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { type LedgerStore, type Rejected, StoreUnavailable } from '../core/ledger-store.ts';
 import { type EpochMillis, epochMillis, type Millis, millis } from '../core/units.ts';
 import type { Batch, BatchSource } from './batches.ts';
-import { type DeadLetter, type LedgerObserver, type LedgerStore, type Rejected, StoreUnavailable } from './ports.ts';
+import type { DeadLetter, LedgerObserver } from './ports.ts';
 
 /*
  * Moves journals into the store.

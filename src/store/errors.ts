@@ -1,11 +1,5 @@
-/**
- * The database cannot be asked at the moment; the same call may succeed later.
- *
- * The answer to a client is 503 with `retry-after`. After a write it is not known whether it happened.
- */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
-}
+/** One class for every layer: the ledger, which does not know the store, tells it from other failures. */
+export { StoreUnavailable } from '../core/ledger-store.ts';
 
 /** A row with these values is there already, or a row that it points at is not (`reference`). */
 export class Conflict extends Error {
@@ -33,6 +27,9 @@ export class Unstorable extends Error {
 export class StoreRefused extends Error {
   override readonly name = 'StoreRefused';
 }
+
+/** The same, and waiting may help: nobody answers at the address. */
+export class StoreUnreachable extends StoreRefused {}
 
 /** Two transactions stood in each other's way; the store repeats such work by itself. */
 export class Contention extends Error {

@@ -31,7 +31,8 @@ export class ChangeFeed {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #listeners = new Set<FeedListener>();
-  #last = 0;
+  /** Null: the database was away when we started, and whatever is read first is news. */
+  #last: number | null = null;
   #timer: Timer | null = null;
   #reading: Promise<void> | null = null;
   #isStale = false;
@@ -45,10 +46,25 @@ export class ChangeFeed {
   /** Starts after the newest change: what is read from now on contains all earlier ones. */
   static async start(engine: Engine, clock: Clock): Promise<ChangeFeed> {
     const feed = new ChangeFeed(engine, clock);
-    feed.#last = await feed.#newest();
-    await engine.listen?.(() => feed.wake());
+    if (engine.health.state.kind === 'up') await feed.#begin();
+    else feed.#beginLater();
     if (engine.listen !== null) feed.#poll();
     return feed;
+  }
+
+  async #begin(): Promise<void> {
+    this.#last = await this.#newest();
+    await this.#engine.listen?.(() => this.wake());
+  }
+
+  /** Without a notification a poll finds what is new. */
+  #beginLater(): void {
+    const stop = this.#engine.health.onChange((state) => {
+      if (state.kind !== 'up' || this.#isClosed) return;
+      stop();
+      void this.#engine.listen?.(() => this.wake()).catch(() => undefined);
+      void this.wake();
+    });
   }
 
   /** Calls `listener` with changes, until the returned function is called. */
@@ -89,6 +105,10 @@ export class ChangeFeed {
   }
 
   async #next(): Promise<readonly FeedEvent[]> {
+    if (this.#last === null) {
+      this.#last = await this.#newest();
+      return [{ kind: 'resync' }];
+    }
     const rows = await this.#engine.queries
       .selectFrom(changeFeedTable.name)
       .selectAll()

@@ -20,7 +20,7 @@ test('a database that is down is probed for ever, never later than a second afte
   health.failed('refused again');
   await settle();
   expect(probes).toBe(1);
-  expect(health.state).toEqual({ kind: 'down', since: clock.wall(), reason: 'refused' });
+  expect(health.state).toEqual({ kind: 'down', since: clock.wall(), reason: 'away' });
   for (let second = 0; second < 20; second += 1) {
     const before = probes;
     clock.advanceTo(plus(clock.now(), millis(1_000)));

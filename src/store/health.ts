@@ -61,10 +61,17 @@ export class StoreHealth {
     try {
       await this.#probe();
       if (!this.#isClosed) this.#become({ kind: 'up' });
-    } catch {
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#note(error);
       const next = millis(Math.min(delay * 2, LONGEST_DELAY));
-      if (!this.#isClosed) this.#clock.after(delay, () => void this.#recover(next));
+      this.#clock.after(delay, () => void this.#recover(next));
     }
+  }
+
+  /** What is in the way now may be something else than what was at first. */
+  #note(error: unknown): void {
+    if (this.#state.kind === 'down' && error instanceof Error) this.#state = { ...this.#state, reason: error.message };
   }
 
   #become(state: HealthState): void {

@@ -1,13 +1,14 @@
 import type { Clock } from '../core/clock.ts';
+import type { LedgerEntry } from '../core/ledger-entry.ts';
+import type { LedgerStore } from '../core/ledger-store.ts';
 import type { EpochMillis } from '../core/units.ts';
 import { type Actor, ChangeLog } from './change-log.ts';
 import type { Engine } from './engine.ts';
 import { ChangeFeed, type FeedListener } from './feed.ts';
 import type { HealthState } from './health.ts';
 import type { Account } from './ledger/accounts.ts';
-import { type Balance, balanceOf } from './ledger/balance.ts';
+import { type AccountPeriod, type Balance, balanceOf, balancesOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
-import type { LedgerStore } from './ledger/port.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
 import { type Difference, verify } from './ledger/verify.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
@@ -57,6 +58,10 @@ export interface Store {
   change<T>(actor: Actor, work: (writers: Writers) => Promise<T>): Promise<T>;
   /** What an account spent since a moment; `balance.ts` says which moments are exact. */
   balance(account: Account, since: EpochMillis | null): Promise<Balance>;
+  /** The same for many, in their order, and what was set by hand for those of which all spend is asked. */
+  balances(asked: readonly AccountPeriod[]): Promise<readonly Balance[]>;
+  /** Keeps an entry that the ledger's `write` cannot take, for a person to look at. */
+  bury(entry: LedgerEntry, reason: string): Promise<void>;
   /** Compares every total with the rows it was summed from. */
   verify(): Promise<readonly Difference[]>;
   /** Removes what is older than is to be kept. */
@@ -74,13 +79,14 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
   const feed = await startFeed(engine, clock);
   const session: Session = { ...engine, now: () => new Date(clock.wall()) };
   const patient: Session = { ...session, queries: engine.patient };
+  const ledger = new DatabaseLedger(session, clock);
   const reports = new SpendReports(session);
   return {
     kind: engine.kind,
     read: readersOf(session),
     reports,
     logs: new SpendLogs(session, reports),
-    ledger: new DatabaseLedger(session, clock),
+    ledger,
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),
     onChange: (listener) => feed.subscribe(listener),
@@ -90,6 +96,8 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
       return result;
     },
     balance: (account, since) => balanceOf(session, account, since),
+    balances: (asked) => balancesOf(session, asked),
+    bury: (entry, reason) => ledger.bury(entry, reason),
     verify: () => verify(patient),
     prune: (retention) => prune(patient, retention),
     async close() {

@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
   },
   telemetry: { layers: ['core'], modules: [] },
   store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:path'] },
-  control: { layers: ['core', 'metering', 'store', 'transport'], modules: ['node:crypto', 'zod'] },
+  control: { layers: ['core', 'config', 'metering', 'store', 'transport'], modules: ['node:crypto', 'zod'] },
   tokens: {
     layers: ['core', 'endpoints'],
     modules: ['gpt-tokenizer/encoding/cl100k_base', 'gpt-tokenizer/encoding/o200k_base'],
@@ -46,6 +46,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
       'simulator',
       'tokens',
       'store',
+      'ledger',
       'control',
     ],
     modules: ['node:crypto', 'node:fs', 'node:net', 'node:path', 'node:util'],

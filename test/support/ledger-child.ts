@@ -8,8 +8,8 @@
  */
 import { writeSync } from 'node:fs';
 import { requestId } from '../../src/core/ids.ts';
+import { StoreUnavailable } from '../../src/core/ledger-store.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { StoreUnavailable } from '../../src/ledger/ports.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
 import { begunOf, entryOf } from './ledger.ts';
 

@@ -2,13 +2,12 @@ import * as nodeFiles from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requestId } from '../../src/core/ids.ts';
-import type { LedgerEntry } from '../../src/core/ledger-entry.ts';
+import type { BegunRequest, LedgerEntry } from '../../src/core/ledger-entry.ts';
+import { type LedgerStore, StoreUnavailable, type WriteReport } from '../../src/core/ledger-store.ts';
 import { NO_PAYER } from '../../src/core/payer.ts';
 import { epochMillis, millis, type NanoUsd } from '../../src/core/units.ts';
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts';
-import type { LedgerEvent, LedgerStore, WriteReport } from '../../src/ledger/ports.ts';
-import { StoreUnavailable } from '../../src/ledger/ports.ts';
-import type { BegunRequest } from '../../src/ledger/record.ts';
+import type { LedgerEvent } from '../../src/ledger/ports.ts';
 import type { FileSystem } from '../../src/ledger/run.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

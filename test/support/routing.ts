@@ -81,6 +81,9 @@ export function snapshotOf(
     routing: { ...SETTINGS, ...settings },
     server: {
       masterKey: null,
+      databaseUrl: null,
+      failClosedBudgets: false,
+      newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
       keyHeader: null,
       dropParams: false,
       modifyParams: false,

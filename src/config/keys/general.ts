@@ -40,7 +40,10 @@ export const generalSettings = {
     text,
     'The admin key, as `os.environ/LITELLM_MASTER_KEY`. Default: the variable LITELLM_MASTER_KEY.',
   ),
-  database_url: later(text, DATABASE),
+  database_url: honoured(
+    text,
+    'PostgreSQL, as `os.environ/DATABASE_URL`. Default: the variable DATABASE_URL, else the embedded database.',
+  ),
   database_connection_pool_limit: later(positive, DATABASE),
   database_connection_timeout: later(seconds, DATABASE),
   database_connection_pool_timeout: later(seconds, DATABASE),
@@ -64,7 +67,7 @@ export const generalSettings = {
   proxy_batch_polling_interval: later(seconds, 'managed batches'),
   use_redis_transaction_buffer: later(truth, SPEND),
   user_api_key_cache_ttl: later(seconds, KEYS),
-  fail_closed_budget_enforcement: later(truth, KEYS),
+  fail_closed_budget_enforcement: honoured(truth, 'Refuse with 503 while nobody knows what a budget has spent.'),
   disable_budget_reservation: later(truth, KEYS),
   max_parallel_requests: approximated(
     positive,

@@ -20,6 +20,8 @@ export const ACCOUNTS = {
   key: { table: keyTable, columns: ['key_id'] },
   'model-of-key': null,
   user: { table: userTable, columns: ['user_id'] },
+  /** What a user's own keys spend: a team's keys are charged to the team, and the sum of `user` has both. */
+  'user-alone': null,
   team: { table: teamTable, columns: ['team_id'] },
   'model-of-team': null,
   'team-member': { table: teamMembershipTable, columns: ['user_id', 'team_id'] },
@@ -42,13 +44,14 @@ export const accountId = ({ id }: Account): string => (id.length === 1 ? (id[0] 
 
 /** The accounts that pay for a request, each once. */
 export function accountsOf({ payer, tags, group, requestedModel }: LedgerEntry): readonly Account[] {
-  const { keyId, userId, teamId, organizationId, customerId } = payer;
+  const { keyId, keyModel, userId, teamId, organizationId, customerId } = payer;
   const model = group ?? requestedModel;
   return [
     { type: 'all', id: [] },
     ...account('key', keyId),
-    ...account('model-of-key', keyId, model),
+    ...account('model-of-key', keyId, keyModel ?? model),
     ...account('user', userId),
+    ...(teamId === null ? account('user-alone', userId) : []),
     ...account('team', teamId),
     ...account('model-of-team', teamId, model),
     ...account('team-member', userId, teamId),

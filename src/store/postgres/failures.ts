@@ -1,4 +1,4 @@
-import { Conflict, Contention, StoreRefused, StoreUnavailable, Unstorable } from '../errors.ts';
+import { Conflict, Contention, StoreRefused, StoreUnavailable, StoreUnreachable, Unstorable } from '../errors.ts';
 import { uniqueName } from '../schema/ddl.ts';
 import { TABLES } from '../schema/tables.ts';
 
@@ -43,7 +43,9 @@ export function postgresFailure(error: unknown, place: string): unknown {
 
 function unreachable(place: string, error: PostgresFailure): StoreUnavailable {
   const state = error.errno === undefined ? error.code : `SQLSTATE ${error.errno}`;
-  return new StoreUnavailable(`PostgreSQL at ${place} cannot be reached: ${error.message} (${state})`);
+  return new StoreUnavailable(`PostgreSQL at ${place} cannot be reached: ${error.message} (${state})`, {
+    cause: error,
+  });
 }
 
 /** `litellm_verificationtoken_key_alias_key` -> `key_alias`: the constraints are named by `schema/ddl.ts`. */
@@ -59,9 +61,15 @@ function columnsOf({ table, constraint }: PostgresFailure): readonly string[] {
 export function startFailure(error: unknown, place: string): unknown {
   const failure = postgresFailure(error, place);
   if (!(failure instanceof StoreUnavailable)) return failure;
-  return new StoreRefused(
+  const Refusal = isRefusedEntry(failure.cause) ? StoreRefused : StoreUnreachable;
+  return new Refusal(
     `${failure.message}
 Check that the server runs and is reachable from here, and that DATABASE_URL names the right host, port, database and user.
 Without DATABASE_URL an embedded database in the data folder is used.`,
   );
+}
+
+/** Whether the server answers and does not let us in: no such database or user, a wrong password. Waiting helps nobody. */
+function isRefusedEntry(error: unknown): boolean {
+  return isPostgresFailure(error) && /^(3D000|28)/.test(error.errno ?? '');
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type Millis, seconds } from '../../core/units.ts';
 import { type PostgresAddress, parsePostgresUrl } from '../address.ts';
 import type { Engine, Queries } from '../engine.ts';
+import { StoreUnreachable } from '../errors.ts';
 import { StoreHealth } from '../health.ts';
 import { migratePostgres } from '../migrate.ts';
 import { channelOf } from './channel.ts';
@@ -20,6 +21,8 @@ export interface PostgresOptions {
   readonly acquireWithin?: Millis;
   /** Longest wait for the answer to one statement. */
   readonly answerWithin?: Millis;
+  /** What to do when nobody answers: give up, which is the default, or start without the database and go on trying. */
+  readonly whenUnreachable?: 'refuse' | 'wait';
 }
 
 const DEFAULT_CONNECTIONS = 10;
@@ -29,17 +32,31 @@ const DEFAULT_ANSWER = seconds(10);
 const PATIENCE = seconds(6 * 3600);
 
 /**
- * Connects to PostgreSQL and brings its tables up to date.
+ * Connects to PostgreSQL and brings its tables up to date: now, or, when it may wait, as soon as somebody answers.
  *
  * @throws StoreRefused when the database cannot be reached or used, saying what to do
  */
 export async function openPostgres(options: PostgresOptions, clock: Clock): Promise<Engine> {
   const address = parsePostgresUrl(options.url);
   const patient = poolOf(address, options, clock, 'maintenance');
-  await migrate(patient, address);
   const pool = poolOf(address, options, clock, 'requests');
-  const health = new StoreHealth(clock, () => pool.probe());
-  for (const each of [pool, patient]) each.watch(health);
+  const tables = new Preparation(patient, address);
+  const health = new StoreHealth(clock, async () => {
+    await tables.prepare(health);
+    await pool.probe();
+  });
+  pool.watch(health);
+  try {
+    await tables.prepare(health);
+  } catch (error) {
+    const failure = startFailure(error, address.place);
+    if (options.whenUnreachable !== 'wait' || !(failure instanceof StoreUnreachable)) {
+      health.close();
+      await Promise.all([pool.close(), patient.close()]);
+      throw failure;
+    }
+    health.failed(failure.message);
+  }
   return {
     kind: 'postgres',
     queries: queriesOn(pool, address),
@@ -54,13 +71,24 @@ export async function openPostgres(options: PostgresOptions, clock: Clock): Prom
   };
 }
 
-async function migrate(pool: PostgresPool, address: PostgresAddress): Promise<void> {
-  try {
-    await pool.probe();
-    await migratePostgres(queriesOn(pool, address), address);
-  } catch (error) {
-    await pool.close();
-    throw startFailure(error, address.place);
+/** The tables are brought up to date once: before that nothing may be asked of them. */
+class Preparation {
+  readonly #pool: PostgresPool;
+  readonly #address: PostgresAddress;
+  #isDone = false;
+
+  constructor(pool: PostgresPool, address: PostgresAddress) {
+    this.#pool = pool;
+    this.#address = address;
+  }
+
+  /** @param health asked before every later call of the pool; not before this is done, which health waits for */
+  async prepare(health: StoreHealth): Promise<void> {
+    if (this.#isDone) return;
+    await this.#pool.probe();
+    await migratePostgres(queriesOn(this.#pool, this.#address), this.#address);
+    this.#isDone = true;
+    this.#pool.watch(health);
   }
 }
 

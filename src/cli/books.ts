@@ -1,0 +1,214 @@
+import { join } from 'node:path';
+import { AppliedPositions } from '../control/balances/applied-positions.ts';
+import { BalanceKeeper } from '../control/balances/balance-keeper.ts';
+import { DirectoryKeeper } from '../control/directory/directory.ts';
+import { KeyFinder } from '../control/directory/key-finder.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
+import type { Snapshot } from '../core/snapshot.ts';
+import { type Millis, seconds, usd } from '../core/units.ts';
+import { VirtualKeyAdmission } from '../gateway/admission.ts';
+import { inferProvider } from '../gateway/infer-provider.ts';
+import type { Admission, RequestLedger } from '../gateway/ports.ts';
+import { priceBoundOf } from '../gateway/price-bound.ts';
+import { type Ledger, openLedger, runName } from '../ledger/ledger.ts';
+import { type BudgetAlert, Budgets } from '../metering/budget.ts';
+import { type ModelCatalog, modelCatalog } from '../metering/model-catalog.ts';
+import { RateLimits } from '../metering/rate-limit.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { LedgerMetrics } from '../telemetry/ledger-metrics.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricsRegistry } from '../telemetry/metrics.ts';
+import { systemClock } from '../transport/system-clock.ts';
+import { hexId } from './hex-id.ts';
+import { ledgerObserver } from './ledger-events.ts';
+
+/** Longer than any request lives: what is held for one that nobody ended is given back then. */
+const LEASE_TIME: Millis = seconds(2 * 3600);
+
+/** What the books are opened with. */
+export interface BookOptions {
+  readonly dataDir: string;
+  current(): Snapshot;
+  readonly log: Logger;
+  readonly registry: MetricsRegistry;
+}
+
+/** Everything that outlives the process, and those who keep it in step with memory. */
+export interface Books {
+  readonly store: Store;
+  readonly directory: DirectoryKeeper;
+  readonly keys: KeyFinder;
+  readonly ledger: Ledger;
+  readonly admission: Admission;
+  /** The ledger as the data plane knows it. */
+  readonly entries: RequestLedger;
+  /** Ends everything, in order: what was recorded is written first, within `patience`. */
+  close(patience: Millis): Promise<void>;
+}
+
+/**
+ * Opens the database and the journal, and what stands between them and the requests.
+ *
+ * A PostgreSQL that does not answer is waited for: the operator's key works, everybody else's gets 503, and nothing that
+ * is recorded meanwhile is lost.
+ *
+ * @throws StoreRefused, or what the file system says: the message is for the operator
+ */
+export async function openBooks({ dataDir, current, log, registry }: BookOptions): Promise<Books> {
+  const url = current().server.databaseUrl?.reveal() ?? null;
+  const postgres = url === null ? null : ({ url, whenUnreachable: 'wait' } as const);
+  const store = await openStore({ clock: systemClock, postgres, dataDir });
+  try {
+    return await keepBooks(store, { dataDir, current, log, registry });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function keepBooks(store: Store, { dataDir, current, log, registry }: BookOptions): Promise<Books> {
+  tellOfDatabase(store, log);
+  const directory = new DirectoryKeeper(store, systemClock, {
+    loaded: (keys) => log.debug('the directory was read', { keys }),
+    failed: (reason) => log.warn('the directory cannot be read; what is known goes on', { reason }),
+  });
+  const keys = new KeyFinder(directory, store, systemClock);
+  const positions = new AppliedPositions(store.ledger);
+  const metrics = new LedgerMetrics(registry);
+  const ledger = await openLedger({
+    folder: join(dataDir, 'ledger'),
+    store: positions,
+    deadLetter: async (entry, reason) => {
+      await store.bury(entry, reason);
+      positions.buried(entry.requestId);
+    },
+    clock: systemClock,
+    random: Math.random,
+    run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(0, 8)}`),
+    observe: ledgerObserver(log, metrics),
+  });
+  // The writer would come back by itself, but it may be in the middle of a long pause.
+  store.onHealth(({ kind }) => {
+    if (kind === 'up') void ledger.drained();
+  });
+  const budgets = new Budgets(budgetSettings(current, log, registry));
+  const balances = new BalanceKeeper(store, positions, budgets, systemClock);
+  const admission = new VirtualKeyAdmission({
+    clock: systemClock,
+    directory: () => directory.roster,
+    catalog: catalogOf(current),
+    priceBound: (model, request) => priceBoundOf(current(), model, request, inferProvider),
+    limits: new RateLimits(),
+    budgets,
+    known: (chain) => balances.known(chain),
+    position: () => positions.next,
+    leaseTime: LEASE_TIME,
+  });
+  directory.start();
+  balances.start();
+  metrics.observe(registry, () => ledger.status(), systemClock.wall);
+  observe(registry, { store, directory, balances, admission });
+  return {
+    ...{ store, directory, keys, ledger, admission },
+    entries: requestLedger(ledger, positions),
+    async close(patience) {
+      balances.close();
+      directory.close();
+      const left = await ledger.close(patience);
+      if (left.entries > 0 || left.journalBytes > 0)
+        log.warn('entries stay in the journal; the next start writes them', { ...left });
+      await store.close();
+    },
+  };
+}
+
+function requestLedger(ledger: Ledger, positions: AppliedPositions): RequestLedger {
+  return {
+    canAccept: () => ledger.canAccept(),
+    begin: (request: BegunRequest) => ledger.begin(request),
+    record(entry: LedgerEntry) {
+      if (!hasRow(ledger, entry)) return;
+      positions.record(entry.requestId);
+      ledger.record(entry);
+    },
+  };
+}
+
+/**
+ * Whether a request is a row. Those whose sender nobody knows are not, or anybody could fill the database; nor are those
+ * that were refused because no record could be kept. Neither used anything.
+ */
+function hasRow(ledger: Ledger, { principal, attempts }: LedgerEntry): boolean {
+  return principal !== 'unknown' && (attempts.length > 0 || ledger.canAccept() === null);
+}
+
+function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsRegistry) {
+  const alerts = registry.counter('tollgate_budget_alerts_total', 'Marks of budgets that were passed.', [
+    ...['scope', 'mark'],
+  ]);
+  return {
+    // Asked for each request, so that a reload reaches it.
+    get unknownSpend() {
+      return current().server.failClosedBudgets ? ('refuse' as const) : ('admit' as const);
+    },
+    onAlert({ rule, mark, spent }: BudgetAlert) {
+      alerts.add({ scope: rule.scope, mark: String(mark) });
+      const { limit } = rule.budget;
+      log.warn('a budget passed a mark', {
+        ...{ scope: rule.scope, whose: rule.shown, mark, spent_usd: usd(spent) },
+        limit_usd: limit === null ? null : usd(limit),
+      });
+    },
+  };
+}
+
+/** The catalog of the configuration in use, made when it was swapped. */
+function catalogOf(current: () => Snapshot): () => ModelCatalog {
+  let snapshot = current();
+  let catalog = modelCatalog(snapshot, inferProvider);
+  return () => {
+    if (snapshot !== current()) {
+      snapshot = current();
+      catalog = modelCatalog(snapshot, inferProvider);
+    }
+    return catalog;
+  };
+}
+
+function tellOfDatabase(store: Store, log: Logger): void {
+  const health = store.health();
+  if (health.kind === 'down')
+    log.error('the database does not answer; the gateway works without it and goes on trying', {
+      reason: health.reason,
+    });
+  store.onHealth((state) => {
+    if (state.kind === 'up') log.info('the database answers again');
+    else log.error('the database does not answer; known keys go on working', { reason: state.reason });
+  });
+}
+
+interface Observed {
+  readonly store: Store;
+  readonly directory: DirectoryKeeper;
+  readonly balances: BalanceKeeper;
+  readonly admission: VirtualKeyAdmission;
+}
+
+function observe(registry: MetricsRegistry, { store, directory, balances, admission }: Observed): void {
+  const { roster } = directory;
+  registry.observed('tollgate_database_up', 'Whether the database answers.', () =>
+    store.health().kind === 'up' ? 1 : 0,
+  );
+  registry.observed(
+    'tollgate_directory_version',
+    'Grows whenever keys, teams and the like are read.',
+    () => roster.version,
+  );
+  registry.observed('tollgate_directory_keys', 'Virtual keys in memory.', () => roster.keys.size);
+  registry.observed('tollgate_budget_accounts', 'Budgets in use, kept in step with the database.', () => balances.size);
+  registry.observed(
+    'tollgate_budget_leases',
+    'Requests of virtual keys that hold limits and budgets.',
+    () => admission.open,
+  );
+}
