@@ -22,7 +22,7 @@ import type { DeadLetter, LedgerObserver } from './ports.ts';
  */
 
 /** Between the first new entry and its batch, for others to join it. */
-const LINGER: Millis = millis(50);
+const LINGER: Millis = millis(250);
 const FIRST_WAIT: Millis = millis(200);
 const LONGEST_WAIT: Millis = millis(30_000);
 /** Entries up to which a batch that fails as a whole is joined by the next, to tell its fault from the store's. */

@@ -63,10 +63,25 @@ const escapesNul = (text: string): boolean => [...text.matchAll(ESCAPES)].some((
 
 /** JSON text with what PostgreSQL cannot store (NUL, halves of surrogate pairs) replaced by U+FFFD. */
 export function storableJson(value: unknown): string {
-  return JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member)).replace(
-    ESCAPES,
-    (match) => (match === '\\\\' ? match : '\\ufffd'),
-  );
+  return replaceEscapes(JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member)));
+}
+
+/**
+ * The same for rows whose amounts are members of their own. A function that looks at every member of every member took a
+ * fifth of the time of a batch.
+ */
+export function storableRows(rows: readonly Readonly<Record<string, unknown>>[]): string {
+  return replaceEscapes(JSON.stringify(rows.map(withTextAmounts)));
+}
+
+function withTextAmounts(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy: Record<string, unknown> = { ...row };
+  for (const name in copy) if (typeof copy[name] === 'bigint') copy[name] = String(copy[name]);
+  return copy;
+}
+
+function replaceEscapes(json: string): string {
+  return json.includes('\\u') ? json.replace(ESCAPES, (match) => (match === '\\\\' ? match : '\\ufffd')) : json;
 }
 
 /** A row as it came from a database, decoded by the names of its columns, in place. */

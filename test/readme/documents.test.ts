@@ -78,6 +78,7 @@ describe('commands', () => {
     simulate: 'src/cli/simulate.ts',
     doctor: 'src/cli/doctor.ts',
     keys: 'src/cli/keys.ts',
+    ledger: 'src/cli/ledger.ts',
   };
 
   /** Whether a source speaks of a flag: as an option, in a list of options, or in its help. */
@@ -93,7 +94,7 @@ describe('commands', () => {
     for (const [path, text] of PAGES) {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
-          const command = /^(check|explain|simulate|doctor|keys)\b/.exec(words)?.[1] ?? 'serve';
+          const command = /^(check|explain|simulate|doctor|keys|ledger)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;
@@ -170,12 +171,7 @@ describe('errors.md', () => {
 
   test('has no failure that nothing sends', () => {
     const senders = sourcesOf(
-      'src/gateway',
-      'src/endpoints',
-      'src/providers',
-      'src/metering',
-      'src/ledger',
-      'src/control',
+      ...['src/gateway', 'src/endpoints', 'src/providers', 'src/metering', 'src/ledger', 'src/cli', 'src/control'],
     );
     expect(Object.keys(ERRORS).filter((kind) => !senders.includes(`'${kind}'`))).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { seconds } from '../../core/units.ts';
+import { millis, seconds } from '../../core/units.ts';
 import type { FeedEvent } from '../../store/feed.ts';
 import { budgetTable } from '../../store/schema/identity.ts';
 import type { Store } from '../../store/store.ts';
@@ -150,6 +150,8 @@ export class DirectoryKeeper {
     const pause = async () => {
       this.roster.version += 1;
       if (this.#changed.size > 0) await this.#readChanged();
+      // The embedded database answers without letting anybody else have a turn.
+      await this.#turn();
     };
     for (const [index, shelf] of this.#shelves.entries()) {
       // Keys come last, and one that is not there yet is looked up by itself.
@@ -158,6 +160,12 @@ export class DirectoryKeeper {
     }
     this.roster.version += 1;
     this.#observer.loaded(this.roster.keys.size);
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(millis(0), resolve);
+    });
   }
 
   #becomeReady(): void {

@@ -2,7 +2,7 @@ import { CompiledQuery, type QueryResult } from 'kysely';
 import { postgresDdl } from '../schema/ddl.ts';
 import type { Table } from '../schema/table.ts';
 import type { Session } from '../session.ts';
-import { storableJson } from '../values.ts';
+import { storableRows } from '../values.ts';
 
 /**
  * Many rows as one parameter: JSON that the database takes apart.
@@ -95,5 +95,5 @@ function run(
   const key = `${session.schema} ${purpose}`;
   const text = TEXTS.get(key) ?? write();
   TEXTS.set(key, text);
-  return session.queries.executeQuery(CompiledQuery.raw(text, [storableJson(rows)]));
+  return session.queries.executeQuery(CompiledQuery.raw(text, [storableRows(rows)]));
 }
