@@ -44,7 +44,11 @@ const OWN_SPEND = [
   ...['/global/spend/provider', '/global/spend/end_users', '/global/activity', '/global/activity/model'],
   ...['/user/daily/*', '/team/daily/*'],
 ];
-const GLOBAL_SPEND = ['/global/spend', '/global/spend/*', '/global/predict/spend/logs'];
+const GLOBAL_SPEND = [
+  ...['/global/spend', '/global/spend/logs', '/global/spend/keys', '/global/spend/teams', '/global/spend/end_users'],
+  ...['/global/spend/models', '/global/spend/report', '/global/spend/provider', '/global/spend/tags'],
+  ...['/global/spend/all_tag_names', '/global/predict/spend/logs'],
+];
 const LLM = [...OPENAI, ...ANTHROPIC, ...GOOGLE, ...MCP, ...AGENT];
 
 /** Paths compiled for asking: whole ones, and beginnings. */
