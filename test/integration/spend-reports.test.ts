@@ -131,7 +131,10 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       await writers.teams.create({
         team_id: 'blue',
         team_alias: 'Blue',
-        members_with_roles: [{ user_id: 'chief', role: 'admin' }],
+        members_with_roles: [
+          { user_id: 'chief', role: 'admin' },
+          { user_id: 'ann', role: 'user' },
+        ],
       });
       await writers.teams.create({ team_id: 'red' });
       for (const user_id of ['ann', 'bob', 'chief']) await writers.teamMemberships.create({ user_id, team_id: 'blue' });
