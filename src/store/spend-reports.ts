@@ -53,6 +53,9 @@ export interface DayOfRows {
   readonly rows: number;
 }
 
+/** Tags or customers that a list of names has: clients make them up. */
+const MOST_NAMES = 10_000;
+
 const GROUPS = ['date', 'entity', 'api_key', 'model', 'model_group', 'custom_llm_provider', 'endpoint'] as const;
 
 /** The column that names whose row of a daily table it is; null where it is everybody's. */
@@ -139,7 +142,7 @@ export class SpendReports {
     return rows.map((row) => ({ date: String(row.date), rows: Number(row.row_count) }));
   }
 
-  /** The values that a part of the days ever had. */
+  /** The values that a part of the days ever had, the first `MOST_NAMES` of them. */
   async names(subject: DailySubject, group: Exclude<DailyGroup, 'date'>): Promise<readonly string[]> {
     const column = columnOf(subject, group);
     const rows = await this.#session.queries
@@ -147,6 +150,7 @@ export class SpendReports {
       .select(column)
       .distinct()
       .orderBy(column)
+      .limit(MOST_NAMES)
       .execute();
     return rows.map((row) => String(row[column]));
   }

@@ -684,6 +684,17 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
     expect(await bench.store.verify()).toEqual([]);
   });
 
+  test('rows that were removed by age are in no page and no count, though their days stay', async () => {
+    const before = epochMillis(now - 10.4 * DAY);
+    await bench.store.prune({ spendLogsBefore: before, auditBefore: null });
+    const left = idsOf(entries.filter(({ startedAt }) => startedAt >= before).toSorted(byNewest));
+    const oldest = await get('/spend/logs/v2', { ...ever, page: Math.ceil(left.length / 20), page_size: 20 });
+    expect(oldest.total).toBe(left.length);
+    const first = Math.floor((left.length - 1) / 20) * 20;
+    expect(oldest.data.map((row: Row) => row.request_id)).toEqual(left.slice(first));
+    expect((await get('/global/activity', days)).sum_api_requests).toBe(entries.length);
+  });
+
   test('nothing of all this was a fault of ours', () => {
     expect(bench.faults).toEqual([]);
   });

@@ -94,10 +94,11 @@ const costs = (sum: Omit<DailySum, 'group'>) => ({
 
 /** Days with their teams or customers. */
 async function byDay(filter: DailyFilter & { readonly subject: 'team' | 'customer' }, { store }: AdminContext) {
-  const [sums, details] = await Promise.all([
-    store.reports.daily({ ...filter, groupBy: ['date', 'entity'], largest: { group: 'entity', count: MOST_ENTITIES } }),
-    store.reports.dearest(filter, MOST_DETAILS),
-  ]);
+  const largest = { group: 'entity', count: MOST_ENTITIES } as const;
+  const sums = await store.reports.daily({ ...filter, groupBy: ['date', 'entity'], largest });
+  // Only of those that are listed: an index finds their rows.
+  const only = { ...filter.only, entity: entitiesOf(sums) };
+  const details = await store.reports.dearest({ ...filter, only }, MOST_DETAILS);
   const aliases = filter.subject === 'team' ? await teamNames(store, entitiesOf(sums)) : new Map<string, string>();
   const nameOf = ({ group }: DailySum): string => aliases.get(group.entity ?? '') ?? group.entity ?? '';
   const detailsOf = Map.groupBy(details, (sum) => `${sum.group.date} ${nameOf(sum)}`);
