@@ -41,6 +41,10 @@ const ENTRY: LedgerEntry = {
   ],
   user: null,
   tags: [],
+  requesterAddress: '192.0.2.17',
+  session: null,
+  apiBase: 'https://api.openai.com/v1',
+  failure: null,
   payer: {
     keyHash: 'a'.repeat(64),
     keyId: 'b'.repeat(32),

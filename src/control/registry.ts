@@ -7,6 +7,7 @@ import type { AdminRoute } from './http/admin-route.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { modelRoutes } from './models.ts';
 import { organizationRoutes } from './organizations.ts';
+import { spendRoutes } from './spend/routes.ts';
 import { tagRoutes } from './tags.ts';
 import { teamRoutes } from './teams/routes.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -24,6 +25,7 @@ const RESOURCES: readonly AdminRoute[] = [
   ...tagRoutes,
   ...modelRoutes,
   ...credentialRoutes,
+  ...spendRoutes,
   ...auditRoutes,
 ];
 

@@ -1,4 +1,5 @@
 import type { Cost } from './cost.ts';
+import type { ErrorKind } from './errors.ts';
 import type { DeploymentId, ProviderId, RequestId } from './ids.ts';
 import type { Payer } from './payer.ts';
 import type { EpochMillis, Millis, NanoUsd } from './units.ts';
@@ -43,7 +44,26 @@ export interface LedgerEntry {
   readonly attempts: readonly AttemptRecord[];
   readonly user: string | null;
   readonly tags: readonly string[];
+  /** Address of the connection that the request came on. */
+  readonly requesterAddress: string | null;
+  /** The client's own name for what belongs together (`x-litellm-session-id`, `litellm_session_id`). */
+  readonly session: string | null;
+  /** Where the provider was called: its address without a query. */
+  readonly apiBase: string | null;
+  /** What the client was told went wrong; null when nothing did, or nobody was left to tell. */
+  readonly failure: FailureRecord | null;
 }
+
+/** A failure as it was answered. */
+export interface FailureRecord {
+  readonly kind: ErrorKind;
+  readonly status: number;
+  /** Free of credentials, cut to `MOST_FAILURE_TEXT`. */
+  readonly message: string;
+}
+
+/** Characters of a failure's message that are kept. */
+export const MOST_FAILURE_TEXT = 500;
 
 /** What is noted of a request before its upstream is called, so that it leaves a trace if the process dies. */
 export interface BegunRequest
@@ -59,6 +79,8 @@ export interface BegunRequest
     | 'user'
     | 'tags'
     | 'payer'
+    | 'requesterAddress'
+    | 'session'
   > {
   /** The most that it may cost: what was reserved. */
   readonly estimate: NanoUsd;

@@ -51,3 +51,18 @@ describe('a credential of the client', () => {
     expect(read({ model: 'm', api_base: `${'/'.repeat(200_000)}x` }, {}, true)).toMatchObject({ param: 'api_base' });
   });
 });
+
+describe('a session', () => {
+  test.each([
+    [{}, { 'x-litellm-session-id': 'a', 'x-litellm-trace-id': 'b' }, 'a'],
+    [{}, { 'x-litellm-trace-id': 'b' }, 'b'],
+    [{ litellm_session_id: 'c', litellm_trace_id: 'd' }, {}, 'c'],
+    [{ litellm_trace_id: 'd', metadata: { session_id: 'e' } }, {}, 'd'],
+    [{ metadata: { session_id: 'e' } }, {}, 'e'],
+    [{ litellm_session_id: 7, metadata: { session_id: '' } }, {}, null],
+    [{}, { 'x-litellm-session-id': 'l'.repeat(1000) }, 'l'.repeat(256)],
+    [{}, {}, null],
+  ])('of %j with %j is %j', (body, headers, session) => {
+    expect(read({ model: 'm', ...body }, headers as Record<string, string>)).toMatchObject({ session });
+  });
+});

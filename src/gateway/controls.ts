@@ -27,6 +27,8 @@ export interface Controls {
   readonly routing: RoutingControls;
   readonly tags: readonly string[];
   readonly user: string | null;
+  /** The client's name for what belongs together; it goes to the ledger only. */
+  readonly session: string | null;
   readonly dropParams: boolean | null;
   readonly additionalDropParams: readonly string[];
   readonly allowedParams: readonly string[];
@@ -66,6 +68,7 @@ export function readControls(request: ServerRequest, body: JsonBody, allowPlaces
   const base = {
     tags: readTags(request, member, metadata, removals.length > 0),
     user: typeof user === 'string' ? user : customer,
+    session: readSession(request, member, metadata, removals.length > 0),
   };
   const fromHeaders = headerRouting(request);
   if (removals.length === 0)
@@ -235,6 +238,24 @@ function readTags(
   const own = member('tags');
   if (Array.isArray(own)) tags.push(...own.filter((tag): tag is string => typeof tag === 'string'));
   return tags;
+}
+
+/** Longer names are no names, and would be kept with every row. */
+const LONGEST_SESSION = 256;
+
+/** LiteLLM's places for it, first to last: the header, the body, the metadata; a trace where no session is named. */
+function readSession(
+  request: ServerRequest,
+  member: MemberReader,
+  metadata: Json | undefined,
+  mayBeInBody: boolean,
+): string | null {
+  const inBody = mayBeInBody ? [member('litellm_session_id'), member('litellm_trace_id'), metadata] : [];
+  for (const source of [request.header('x-litellm-session-id'), request.header('x-litellm-trace-id'), ...inBody]) {
+    const name = isObject(source) ? source.session_id : source;
+    if (typeof name === 'string' && name !== '') return name.slice(0, LONGEST_SESSION);
+  }
+  return null;
 }
 
 function readMock(body: JsonBody, member: MemberReader): MockControls | null {

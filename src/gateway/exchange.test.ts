@@ -117,6 +117,7 @@ describe('an exchange that fails by a fault of ours', () => {
     expect(answer).toMatchObject({ kind: 'whole', status: 500, body: expect.stringContaining('"code":"500"') });
     expect(answer).not.toMatchObject({ body: expect.stringContaining('fire') });
     expect([bench.entries.length, bench.errors.length, bench.settled]).toEqual([1, 1, 1]);
+    expect(bench.entries[0]?.failure).toMatchObject({ kind: 'internal', status: 500 });
   });
 });
 

@@ -76,7 +76,7 @@ export class Exchange {
       callId: clientLabel(request.header('x-litellm-call-id')) ?? id,
       echoedId: clientLabel(request.header('x-request-id')) ?? id,
     };
-    this.#story = new Story(names, match.endpoint.id, deps.clock);
+    this.#story = new Story(names, match.endpoint.id, deps.clock, request.remoteAddress());
   }
 
   /** Runs the exchange; the promise settles with the answer, while a stream goes on afterwards. Never rejects. */
@@ -331,7 +331,9 @@ export class Exchange {
 
   #errorEvent(outcome: Failure, deployment: Deployment): Uint8Array {
     const error = this.#isStopping ? shuttingDown() : errorOf(outcome, providerName(deployment));
-    return this.#match.endpoint.encoder.errorEvent(error, statusFor(error, this.#snapshot.server.errorProfile));
+    const status = statusFor(error, this.#snapshot.server.errorProfile);
+    this.#story.failed(error, status);
+    return this.#match.endpoint.encoder.errorEvent(error, status);
   }
 
   #giveUp(route: Route, reason: Extract<Decision, { kind: 'give-up' }>['reason']): ServerResponse {
@@ -351,6 +353,7 @@ export class Exchange {
     addRetryAfter(headers, error);
     headers.push(...error.headers);
     addCors(headers, this.#request, this.#snapshot);
+    this.#story.failed(error, status);
     this.#settle('failure', status, null);
     return whole(status, headers, this.#match.endpoint.encoder.error(error, status));
   }
@@ -362,6 +365,7 @@ export class Exchange {
     const decision = this.#story.decision;
     if (this.#current !== null && decision !== null) this.#noteAttempt(decision, { kind: 'client-gone' });
     const failure = gatewayError('internal', 'The gateway failed on this request. Its log has the details.');
+    this.#story.failed(failure, 500);
     this.#settle('failure', 500, null);
     const headers: HeaderPair[] = [
       ['content-type', 'application/json'],

@@ -1,8 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import type { Bill } from '../core/cost.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/identity.ts';
 import type { RequestId } from '../core/ids.ts';
-import type { BegunRequest, LedgerEntry, RequestEnd } from '../core/ledger-entry.ts';
+import {
+  type BegunRequest,
+  type FailureRecord,
+  type LedgerEntry,
+  MOST_FAILURE_TEXT,
+  type RequestEnd,
+} from '../core/ledger-entry.ts';
 import { describe, type Outcome } from '../core/outcome.ts';
 import { NO_PAYER, type Payer } from '../core/payer.ts';
 import type { Snapshot } from '../core/snapshot.ts';
@@ -48,14 +55,17 @@ export class Story {
   bill: Bill | null = null;
   /** From arrival to the first byte for the client. */
   firstByte: Millis | null = null;
+  #failure: FailureRecord | null = null;
   readonly #startedWall: EpochMillis;
   readonly #clock: Clock;
   readonly #endpoint: string;
+  readonly #requesterAddress: string | null;
   /** Start of the attempt that runs, whose time is not ours. */
   #attemptStart: Millis | null = null;
 
-  constructor(names: RequestNames, endpoint: string, clock: Clock) {
+  constructor(names: RequestNames, endpoint: string, clock: Clock, requesterAddress: string | null) {
     this.names = names;
+    this.#requesterAddress = requesterAddress;
     this.#endpoint = endpoint;
     this.#clock = clock;
     this.startedAt = clock.now();
@@ -85,6 +95,11 @@ export class Story {
   forgetBody(): void {
     const { accepted } = this;
     if (accepted !== null) this.accepted = { ...accepted, call: { ...accepted.call, body: NO_BODY } };
+  }
+
+  /** The client is told that its request failed; what it is told last counts. */
+  failed({ kind, message }: GatewayError, status: number): void {
+    this.#failure = { kind, status, message: message.slice(0, MOST_FAILURE_TEXT) };
   }
 
   /** The first byte leaves for the client. */
@@ -153,6 +168,10 @@ export class Story {
       })),
       user: accepted?.controls.user ?? null,
       tags: accepted?.lease.tags ?? [],
+      requesterAddress: this.#requesterAddress,
+      session: accepted?.controls.session ?? null,
+      apiBase: decision === null ? null : apiBase(decision),
+      failure: this.#failure,
     };
   }
 
@@ -163,6 +182,7 @@ export class Story {
       ...{ requestId, callId, principal: principal.kind, endpoint: this.#endpoint, requestedModel: this.model },
       ...{ isStreaming: call.isStreaming, startedAt: this.#startedWall, user: controls.user, tags: lease.tags },
       ...{ payer: lease.payer, estimate: lease.estimate },
+      ...{ requesterAddress: this.#requesterAddress, session: controls.session },
     };
   }
 

@@ -55,6 +55,11 @@ export function ledgerEntry(source: SourceRow, keyIds: ReadonlyMap<string, strin
     attempts: [],
     user: row.filled('end_user'),
     tags: tagsOf(row),
+    requesterAddress: row.filled('requester_ip_address'),
+    session: row.filled('session_id'),
+    apiBase: row.filled('api_base'),
+    // What LiteLLM kept of a failure's text is not ours to quote.
+    failure: null,
   };
 }
 

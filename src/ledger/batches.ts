@@ -162,6 +162,8 @@ export function lostEntry({ estimate, ...request }: BegunRequest): LedgerEntry {
     overhead: millis(0),
     firstByte: null,
     attempts: [],
+    apiBase: null,
+    failure: null,
     cost: { kind: 'unknown', assumed: estimate },
   };
 }

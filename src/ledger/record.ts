@@ -42,9 +42,11 @@ export function entryPayload(entry: LedgerEntry): string {
 /** The payload of a request that begins; labels are cut when it would be too long. */
 export function begunPayload(begun: BegunRequest): string {
   const { requestId, callId, principal, endpoint, requestedModel, isStreaming, startedAt, user, tags, payer } = begun;
+  const { requesterAddress, session } = begun;
   const names = { requestId, callId, principal, endpoint, requestedModel, isStreaming, startedAt, user, tags, payer };
+  const client = { requesterAddress, session };
   // Member by member: the caller's object may be a wider one.
-  const payload = `B${JSON.stringify({ ...names, estimate: String(begun.estimate) })}`;
+  const payload = `B${JSON.stringify({ ...names, ...client, estimate: String(begun.estimate) })}`;
   return fits(payload) ? payload : begunPayload(cut(begun));
 }
 

@@ -38,7 +38,17 @@ const SELF_MANAGED = [
   ...['/prompt/list', '/prompt/info', '/invitation/new', '/invitation/delete'],
 ];
 const SPEND = ['/spend/keys', '/spend/users', '/spend/tags', '/spend/calculate', '/spend/logs', '/cost/estimate'];
-const GLOBAL_SPEND = ['/global/spend', '/global/spend/*', '/global/predict/spend/logs'];
+/** Spend that a user sees his own part of; LiteLLM opens them to internal users as well. */
+const OWN_SPEND = [
+  ...['/spend/logs/*', '/global/spend/logs', '/global/spend/tags', '/global/spend/keys', '/global/spend/models'],
+  ...['/global/spend/provider', '/global/spend/end_users', '/global/activity', '/global/activity/model'],
+  ...['/user/daily/*', '/team/daily/*'],
+];
+const GLOBAL_SPEND = [
+  ...['/global/spend', '/global/spend/logs', '/global/spend/keys', '/global/spend/teams', '/global/spend/end_users'],
+  ...['/global/spend/models', '/global/spend/report', '/global/spend/provider', '/global/spend/tags'],
+  ...['/global/spend/all_tag_names', '/global/predict/spend/logs'],
+];
 const LLM = [...OPENAI, ...ANTHROPIC, ...GOOGLE, ...MCP, ...AGENT];
 
 /** Paths compiled for asking: whole ones, and beginnings. */
@@ -68,8 +78,8 @@ const PLAIN_KEY = routeSet([...LLM, ...INFO]);
 const ROLES: Readonly<Record<Exclude<UserRole, 'proxy_admin'>, RouteSet>> = {
   // It only looks, so whatever is asked for by GET is open to it besides.
   proxy_admin_viewer: routeSet([...LLM, ...INFO, ...SPEND, ...GLOBAL_SPEND]),
-  internal_user: routeSet([...LLM, ...INFO, ...SPEND, ...KEY_MANAGEMENT, ...SELF_MANAGED]),
-  internal_user_viewer: routeSet([...SPEND, ...INFO]),
+  internal_user: routeSet([...LLM, ...INFO, ...SPEND, ...OWN_SPEND, ...KEY_MANAGEMENT, ...SELF_MANAGED]),
+  internal_user_viewer: routeSet([...SPEND, ...OWN_SPEND, ...INFO]),
 };
 
 /** A path and how it is asked for. */

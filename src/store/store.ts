@@ -16,6 +16,7 @@ import { openPostgres, type PostgresOptions } from './postgres/open.ts';
 import { type Readers, readersOf, type Writers, writersOf } from './resources/resources.ts';
 import { withRetries } from './retry.ts';
 import type { Session } from './session.ts';
+import { SpendLogs } from './spend-logs.ts';
 import { SpendReports } from './spend-reports.ts';
 import { openSqlite } from './sqlite/open.ts';
 
@@ -40,6 +41,8 @@ export interface Store {
   readonly read: Readers;
   /** Sums of spend by day, model, key, tag and so on. */
   readonly reports: SpendReports;
+  /** The log of requests, in pages. */
+  readonly logs: SpendLogs;
   readonly ledger: LedgerStore;
   /** Alerts about budgets, each once. */
   readonly alerts: AlertBook;
@@ -80,10 +83,12 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
   const session: Session = { ...engine, now: () => new Date(clock.wall()) };
   const patient: Session = { ...session, queries: engine.patient };
   const ledger = new DatabaseLedger(session, clock);
+  const reports = new SpendReports(session);
   return {
     kind: engine.kind,
     read: readersOf(session),
-    reports: new SpendReports(session),
+    reports,
+    logs: new SpendLogs(session, reports),
     ledger,
     alerts: new AlertBook(session),
     health: () => engine.health.state,

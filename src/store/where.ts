@@ -11,6 +11,8 @@ export type Condition<Value> =
   | { readonly not: Value }
   | { readonly from?: NonNullable<Value>; readonly before?: NonNullable<Value> }
   | { readonly contains: string }
+  /** A value in the statement itself, for partial indexes. */
+  | { readonly literal: string }
   | { readonly has: string };
 
 /** Conditions by column, all of which must hold. */
@@ -44,7 +46,7 @@ function partsOf({ kind }: Pick<Session, 'kind'>, column: RawBuilder<unknown>, c
   return Object.entries(condition).map(([word, value]: [string, unknown]) => {
     switch (word) {
       case 'in':
-        return isOneOf(column, value as readonly unknown[]); // as `Condition` says
+        return isOneOf(kind, column, value as readonly unknown[]); // as `Condition` says
       case 'not':
         return value === null ? sql`${column} is not null` : sql`(${column} is null or ${column} <> ${value})`;
       case 'from':
@@ -53,6 +55,8 @@ function partsOf({ kind }: Pick<Session, 'kind'>, column: RawBuilder<unknown>, c
         return sql`${column} < ${value}`;
       case 'contains':
         return sql`lower(${column}) like ${`%${escapeLike(String(value).toLowerCase())}%`} escape '\\'`;
+      case 'literal':
+        return sql`${column} = ${sql.lit(value)}`;
       case 'has':
         return kind === 'postgres'
           ? sql`${column} @> ${[value]}`
@@ -63,7 +67,16 @@ function partsOf({ kind }: Pick<Session, 'kind'>, column: RawBuilder<unknown>, c
   });
 }
 
-const isOneOf = (column: RawBuilder<unknown>, values: readonly unknown[]): RawBuilder<unknown> =>
-  values.length === 0 ? sql`1 = 0` : sql`${column} in (${sql.join(values)})`;
+/** Lists of text up to so long are parameters one by one; longer ones, which take long to plan so, are one. */
+const FEW = 20;
+
+function isOneOf(kind: Session['kind'], column: RawBuilder<unknown>, values: readonly unknown[]): RawBuilder<unknown> {
+  if (values.length === 0) return sql`1 = 0`;
+  if (values.length <= FEW || typeof values[0] !== 'string') return sql`${column} in (${sql.join(values)})`;
+  const list = JSON.stringify(values);
+  return kind === 'postgres'
+    ? sql`${column} = any (array(select jsonb_array_elements_text(${list}::text::jsonb)))`
+    : sql`${column} in (select value from json_each(${list}))`;
+}
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

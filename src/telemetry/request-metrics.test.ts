@@ -30,6 +30,10 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     attempts: [],
     user: null,
     tags: [],
+    requesterAddress: null,
+    session: null,
+    apiBase: null,
+    failure: null,
   };
 }
 

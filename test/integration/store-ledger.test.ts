@@ -178,10 +178,10 @@ describe.each(DATABASES)('the ledger on %s', (kind) => {
       subject: 'user',
       from: '2026-11-23',
       until: '2026-11-23',
-      entities: [name],
+      only: { entity: [name] },
       groupBy: [],
     });
-    expect(days).toMatchObject([{ requests: 2, successful: 1, failed: 1, unpriced: 1, spendNano: 0n }]);
+    expect(days).toMatchObject([{ requests: 2, successful: 1, failed: 1, unpriced: 1, spendNano: nanoUsd(0) }]);
   });
 
   test('daily rows tell days, keys, models, providers and endpoints apart, and add up to everything', async () => {
@@ -199,21 +199,22 @@ describe.each(DATABASES)('the ledger on %s', (kind) => {
     const days = { from: '2026-01-23', until: '2026-01-24' };
     const byDay = await store.reports.daily({ subject: 'user', ...days, groupBy: ['date', 'entity'] });
     expect(byDay.map(({ group, spendNano, requests }) => [group.date, group.entity, spendNano, requests])).toEqual([
-      ['2026-01-23', '', 32n, 1],
-      ['2026-01-23', name, 23n, 4],
-      ['2026-01-24', name, 8n, 1],
+      ['2026-01-23', '', nanoUsd(32), 1],
+      ['2026-01-23', name, nanoUsd(23), 4],
+      ['2026-01-24', name, nanoUsd(8), 1],
     ]);
     const byTag = await store.reports.daily({ subject: 'tag', ...days, groupBy: ['entity'], top: 1 });
-    expect(byTag).toMatchObject([{ group: { entity: name }, spendNano: 3n, requests: 2 }]);
+    expect(byTag).toMatchObject([{ group: { entity: name }, spendNano: nanoUsd(3), requests: 2 }]);
     const one = await store.reports.daily({
       subject: 'team',
       ...days,
       until: '2026-01-23',
-      models: ['other'],
-      entities: [name],
+      only: { model: ['other'], entity: [name] },
       groupBy: ['model'],
     });
-    expect(one).toMatchObject([{ group: { model: 'other' }, spendNano: 16n, promptTokens: 100, cacheReadTokens: 40 }]);
+    expect(one).toMatchObject([
+      { group: { model: 'other' }, spendNano: nanoUsd(16), promptTokens: 100, cacheReadTokens: 40 },
+    ]);
   });
 
   test('the spend of a period starts with its quarter of an hour', async () => {

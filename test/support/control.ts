@@ -59,7 +59,8 @@ export async function startControl(kind: (typeof DATABASES)[number]): Promise<Co
   return benchOf(opened);
 }
 
-function benchOf(opened: TestStore): ControlBench {
+/** The same on a store that is open already; `stop` removes it. */
+export function benchOf(opened: TestStore): ControlBench {
   const { store } = opened;
   const faults: unknown[] = [];
   const said: string[] = [];

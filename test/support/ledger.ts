@@ -27,6 +27,8 @@ export function entryOf(number: number, more: Partial<LedgerEntry> = {}): Ledger
     overhead: millis(0.25),
     firstByte: null,
     attempts: [],
+    apiBase: null,
+    failure: null,
     cost: { kind: 'known', total: BigInt(number + 1) as NanoUsd },
     ...more,
   };
@@ -44,6 +46,8 @@ export function begunOf(number: number): BegunRequest {
     startedAt: epochMillis(1_767_225_600_000 + number),
     user: null,
     tags: [],
+    requesterAddress: null,
+    session: null,
     payer: { ...NO_PAYER, keyHash: `key-${number % 3}`, teamId: 'team' },
     estimate: 1_000n as NanoUsd,
   };

@@ -98,6 +98,10 @@ export function ledgerEntry(parts: Partial<LedgerEntry> = {}): LedgerEntry {
     attempts: [],
     user: null,
     tags: [],
+    requesterAddress: '192.0.2.17',
+    session: null,
+    apiBase: 'https://api.openai.com/v1',
+    failure: null,
     ...parts,
   };
 }

@@ -1,4 +1,5 @@
-import type { LedgerEntry } from '../../core/ledger-entry.ts';
+import { ERRORS } from '../../core/errors.ts';
+import type { FailureRecord, LedgerEntry } from '../../core/ledger-entry.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import { dailyTables } from '../schema/spend.ts';
 import type { Table } from '../schema/table.ts';
@@ -62,20 +63,26 @@ export function logRow(entry: LedgerEntry): Row {
     startTime: new Date(entry.startedAt),
     endTime: new Date(entry.startedAt + entry.duration),
     completionStartTime: entry.firstByte === null ? null : new Date(entry.startedAt + entry.firstByte),
-    model: entry.model ?? '',
+    model: modelOf(entry),
     requested_model: entry.requestedModel,
     model_id: entry.deployment,
     model_group: entry.group,
     custom_llm_provider: entry.provider,
+    api_base: entry.apiBase,
     user: payer.userId,
     team_id: payer.teamId,
     organization_id: payer.organizationId,
     end_user: payer.customerId,
+    requester_ip_address: entry.requesterAddress,
+    session_id: entry.session,
     metadata: metadataOf(entry),
     request_tags: entry.tags,
     status: isSuccess(entry) ? 'success' : 'failure',
     request_end: entry.end,
     http_status: entry.status,
+    error_code: entry.failure === null ? null : String(entry.failure.status),
+    error_class: entry.failure === null ? null : className(entry.failure),
+    error_message: entry.failure?.message ?? null,
     is_streaming: entry.isStreaming,
     duration_ms: Math.round(entry.duration),
     overhead_us: Math.round(entry.overhead * 1000),
@@ -84,7 +91,7 @@ export function logRow(entry: LedgerEntry): Row {
 }
 
 /** The names under which people's SQL looks in LiteLLM's `metadata`. */
-function metadataOf({ payer, principal, end }: LedgerEntry): Row {
+function metadataOf({ payer, principal, end, attempts, failure, provider }: LedgerEntry): Row {
   return {
     user_api_key: payer.keyHash,
     user_api_key_alias: payer.keyAlias,
@@ -94,8 +101,23 @@ function metadataOf({ payer, principal, end }: LedgerEntry): Row {
     user_api_key_end_user_id: payer.customerId,
     principal,
     status: end,
+    attempted_retries: Math.max(0, attempts.length - 1),
+    ...(failure !== null && {
+      error_information: {
+        error_code: String(failure.status),
+        error_class: className(failure),
+        error_message: failure.message,
+        llm_provider: provider,
+      },
+    }),
   };
 }
+
+/** LiteLLM's name of a failure; ours where it has none. */
+const className = ({ kind }: FailureRecord): string => ERRORS[kind].className ?? kind;
+
+/** What answered; where nothing did, what was asked for. The days have the same, so that both can be counted alike. */
+const modelOf = ({ model, requestedModel }: LedgerEntry): string => model ?? requestedModel;
 
 const isSuccess = ({ end }: LedgerEntry): boolean => end === 'success';
 
@@ -140,6 +162,7 @@ const DAILY: readonly {
   { table: dailyTables.organization, entities: ({ payer }) => [payer.organizationId] },
   { table: dailyTables.customer, entities: ({ payer }) => [payer.customerId] },
   { table: dailyTables.tag, entities: ({ tags }) => [...new Set(tags)] },
+  { table: dailyTables.everything, entities: () => [''] },
 ];
 
 /** The rows of the daily tables that a batch adds to: one for each day, entity, key, model and so on. */
@@ -150,17 +173,23 @@ export function dailyRows(
     const totals = new Totals(DAILY_SUMS);
     for (const entry of entries) {
       for (const entity of entities(entry))
-        if (entity !== null) totals.add({ [table.primaryKey[0] ?? '']: entity, ...dailyKey(entry) }, dailySums(entry));
+        if (entity !== null) totals.add(keyIn(table, entity, entry), dailySums(entry));
     }
     return { table, rows: totals.rows };
   });
 }
 
-function dailyKey(entry: LedgerEntry): Row {
+/** The columns of a daily table's key, in its order. */
+function keyIn({ primaryKey }: Table, entity: string, entry: LedgerEntry): Row {
+  const parts = dailyParts(entry);
+  return Object.fromEntries(primaryKey.map((column) => [column, parts[column] ?? entity]));
+}
+
+function dailyParts(entry: LedgerEntry): Readonly<Record<string, string>> {
   return {
     date: new Date(entry.startedAt).toISOString().slice(0, 10),
     api_key: entry.payer.keyHash ?? '',
-    model: entry.model ?? entry.requestedModel,
+    model: modelOf(entry),
     model_group: entry.group ?? '',
     custom_llm_provider: entry.provider ?? '',
     endpoint: entry.endpoint,

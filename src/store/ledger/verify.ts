@@ -73,13 +73,15 @@ async function dayDifferences(session: Session): Promise<readonly Difference[]> 
       ? sql`to_char("startTime" at time zone 'UTC', 'YYYY-MM-DD')`
       : sql`substr("startTime", 1, 10)`;
   const found: Difference[] = [];
-  for (const { column, days } of NAMED) {
+  for (const { column, days } of [{ column: null, days: dailyTables.everything }, ...NAMED]) {
     if (days === null) continue;
-    const logs = sql`select ${day} as at, coalesce(${sql.ref(column)}, '') as id, coalesce(spend_nano, 0) as spend_nano
+    const logged = column === null ? sql`''` : sql`coalesce(${sql.ref(column)}, '')`;
+    const logs = sql`select ${day} as at, ${logged} as id, coalesce(spend_nano, 0) as spend_nano
       from ${nameOf(session, spendLogTable)}`;
-    // Only the users' days have the requests of nobody.
-    const stored = sql`select date as at, ${sql.ref(days.primaryKey[0] ?? '')} as id, spend_nano from ${nameOf(session, days)}`;
-    const query = compared(logs, stored, column === 'user' ? sql`1 = 1` : sql`id <> ''`);
+    const id = column === null ? sql`''` : sql.ref(days.primaryKey[0] ?? '');
+    const stored = sql`select date as at, ${id} as id, spend_nano from ${nameOf(session, days)}`;
+    // Only the days of users, and of everything, have the requests of nobody.
+    const query = compared(logs, stored, column === 'user' || column === null ? sql`1 = 1` : sql`id <> ''`);
     found.push(...(await differences(session, query, 'day', days.name)));
   }
   return found;

@@ -75,9 +75,14 @@ export function createTable(ddl: Ddl, table: Table): readonly string[] {
     (columns) =>
       `CREATE INDEX ${ddl.quote(`${table.name}_${columns.join('_')}_idx`)} ON ${ddl.qualify(table.name)} (${list(columns)})`,
   );
+  const special = table.specialIndexes.map(
+    ({ name, on, where }) =>
+      `CREATE INDEX ${ddl.quote(`${table.name}_${name}_idx`)} ON ${ddl.qualify(table.name)} (${on})${where === null ? '' : ` WHERE ${where}`}`,
+  );
   return [
     `CREATE TABLE ${ddl.qualify(table.name)} (\n  ${lines.join(',\n  ')}\n)${ddl.tableOptions(table)}`,
     ...indexes,
+    ...special,
   ];
 }
 

@@ -9,14 +9,25 @@ export interface Table<Name extends string = string, C extends Columns = Columns
   readonly primaryKey: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly indexes: readonly (readonly string[])[];
+  readonly specialIndexes: readonly SpecialIndex[];
   /** On PostgreSQL: partitioned by month of this column. */
   readonly partitionedBy: string | null;
+}
+
+/** An index of some rows or of expressions, written as both dialects understand it. */
+export interface SpecialIndex {
+  /** What follows the table's name in the index's. */
+  readonly name: string;
+  readonly on: string;
+  /** Of which rows; null: of all. */
+  readonly where: string | null;
 }
 
 interface Keys<C extends Columns> {
   readonly primaryKey: readonly (keyof C & string)[];
   readonly unique?: readonly (readonly (keyof C & string)[])[];
   readonly indexes?: readonly (readonly (keyof C & string)[])[];
+  readonly specialIndexes?: readonly SpecialIndex[];
   readonly partitionedBy?: keyof C & string;
 }
 
@@ -32,6 +43,7 @@ export function table<const Name extends string, C extends Columns>(
     primaryKey: keys.primaryKey,
     unique: keys.unique ?? [],
     indexes: keys.indexes ?? [],
+    specialIndexes: keys.specialIndexes ?? [],
     partitionedBy: keys.partitionedBy ?? null,
   };
 }

@@ -24,9 +24,14 @@ export type Durability = 'durable' | 'fast';
  * Creates a cluster and starts it on a free port of the loopback address.
  *
  * @param folder exists and is empty; everything is kept in it
+ * @param more settings as `name=value`, after ours
  * @throws Error with the server's own words when it does not start
  */
-export async function startPostgres(folder: string, durability: Durability): Promise<PostgresServer> {
+export async function startPostgres(
+  folder: string,
+  durability: Durability,
+  more: readonly string[] = [],
+): Promise<PostgresServer> {
   const binaries = findBinaries(folder);
   const data = join(folder, 'data');
   mkdirSync(data, { mode: 0o700 });
@@ -34,7 +39,8 @@ export async function startPostgres(folder: string, durability: Durability): Pro
     for (const path of [folder, data]) chownSync(path, binaries.owner.uid, binaries.owner.gid);
   await initialise(binaries, data);
   const port = await freePort();
-  let child = await launch(binaries, folder, port, durability);
+  const place = { folder, port, durability, more };
+  let child = await launch(binaries, place);
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     get pid() {
@@ -49,7 +55,7 @@ export async function startPostgres(folder: string, durability: Durability): Pro
       const deadline = performance.now() + PATIENCE_MS;
       for (;;) {
         try {
-          child = await launch(binaries, folder, port, durability);
+          child = await launch(binaries, place);
           return;
         } catch (error) {
           if (performance.now() > deadline) throw error;
@@ -74,13 +80,21 @@ async function initialise({ initdb, owner }: Binaries, data: string): Promise<vo
 const ENVIRONMENT = { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' };
 const PATIENCE_MS = 20_000;
 
-async function launch(binaries: Binaries, folder: string, port: number, durability: Durability): Promise<Subprocess> {
+interface Place {
+  readonly folder: string;
+  readonly port: number;
+  readonly durability: Durability;
+  readonly more: readonly string[];
+}
+
+async function launch(binaries: Binaries, { folder, port, durability, more }: Place): Promise<Subprocess> {
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'max_connections=200',
     `fsync=${durability === 'durable' ? 'on' : 'off'}`,
     'shared_buffers=32MB',
+    ...more,
   ];
   const log = join(folder, 'server.log');
   const child = Bun.spawn(
