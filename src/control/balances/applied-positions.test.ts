@@ -4,7 +4,7 @@ import { AppliedPositions } from './applied-positions.ts';
 
 function bench() {
   const store = new MemoryStore();
-  return { store, positions: new AppliedPositions(store) };
+  return { store, positions: new AppliedPositions(store, 100) };
 }
 
 const record = (positions: AppliedPositions, ...numbers: readonly number[]) => {
