@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Invalid, type Loaded, loadConfig } from '../config/load.ts';
 import { VERSION } from '../core/version.ts';
+import { parsePostgresUrl } from '../store/address.ts';
 import { readEnvFile } from './environment.ts';
 import type { Io } from './io.ts';
 import { describeProxy, readOutbound } from './outbound.ts';
@@ -41,6 +42,7 @@ export async function doctor(argv: readonly string[], io: Io): Promise<number> {
     configuration(path, loaded),
     ...deployments(loaded),
     masterKey(loaded),
+    database(loaded),
     ...outbound(env, io),
     dataFolder(args.dataDir ?? env.TOLLGATE_DATA_DIR ?? 'data'),
     await port(Number(args.port ?? env.PORT ?? 4000)),
@@ -121,6 +123,19 @@ function masterKey(loaded: Loaded | Invalid): Check {
       text: 'The master key is short enough to guess; generate one with scripts/setup-litellm-env.sh.',
     };
   return { verdict: 'ok', text: 'Master key: set.' };
+}
+
+/** Whether the address is one; nobody is asked at it. */
+function database(loaded: Loaded | Invalid): Check {
+  if (loaded.kind === 'invalid') return { verdict: 'note', text: 'Database: not known until the configuration loads.' };
+  const url = loaded.snapshot.server.databaseUrl?.reveal() ?? null;
+  if (url === null) return { verdict: 'ok', text: 'Database: the embedded one, in the data folder.' };
+  try {
+    const { place, schema } = parsePostgresUrl(url);
+    return { verdict: 'ok', text: `Database: PostgreSQL at ${place}, schema ${schema}` };
+  } catch (error) {
+    return { verdict: 'bad', text: (error as Error).message };
+  }
 }
 
 function outbound(env: Io['env'], io: Io): Check[] {

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import { FakeUpstream } from '../../test/support/fake-upstream.ts';
 import { deploymentOf, SETTINGS, snapshotOf } from '../../test/support/routing.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
-import { gatewayError } from '../core/errors.ts';
-import type { LedgerEntry } from '../core/ledger-entry.ts';
+import { type GatewayError, gatewayError } from '../core/errors.ts';
+import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { NO_PAYER } from '../core/payer.ts';
 import { Secret } from '../core/secret.ts';
 import type { Deployment } from '../core/snapshot.ts';
@@ -32,6 +32,9 @@ class Bench {
   readonly load = new LoadTable();
   readonly entries: LedgerEntry[] = [];
   readonly errors: unknown[] = [];
+  readonly begun: BegunRequest[] = [];
+  /** Why the ledger takes nothing. */
+  full: GatewayError | null = null;
   settled = 0;
   admit: Admission['admit'] = MASTER_ONLY.admit;
   readonly #slots = new Slots(this.clock);
@@ -64,7 +67,11 @@ class Bench {
       snapshots: { current: () => snapshot },
       keys: { authenticate: () => ({ kind: 'master' }) as const },
       admission: { forbids: () => null, admit: (request: AdmissionRequest) => this.admit(request) },
-      ledger: { canAccept: () => null, begin() {}, record: (entry: LedgerEntry) => void entries.push(entry) },
+      ledger: {
+        canAccept: () => this.full,
+        begin: (begun: BegunRequest) => void this.begun.push(begun),
+        record: (entry: LedgerEntry) => void entries.push(entry),
+      },
       log: { retryDelay() {}, internalError: ({ error }: { error: unknown }) => void errors.push(error) },
       meters: { attempt() {}, benched() {}, fallback() {} },
       tokens: { count: () => Promise.resolve(null) },
@@ -117,6 +124,27 @@ describe('an exchange that fails by a fault of ours', () => {
     expect(answer).toMatchObject({ kind: 'whole', status: 500, body: expect.stringContaining('"code":"500"') });
     expect(answer).not.toMatchObject({ body: expect.stringContaining('fire') });
     expect([bench.entries.length, bench.errors.length, bench.settled]).toEqual([1, 1, 1]);
+  });
+});
+
+describe('the ledger', () => {
+  const full = gatewayError('ledger-refusing', 'the disk is full', { retryAfter: seconds(5) });
+
+  test('that can keep no record lets no request begin, and its body is not read', async () => {
+    const bench = new Bench();
+    bench.full = full;
+    const answer = await bench.ask({ kind: 'client-gone', message: 'it was read' }).answer;
+    expect(answer).toMatchObject({ status: 503 });
+    expect(answer.headers).toContainEqual(['retry-after', '5']);
+  });
+
+  test('is told before the first call, and not of a request that calls nobody', async () => {
+    const bench = new Bench();
+    await bench.ask({ ...CHAT, mock_response: 'hi' }).answer;
+    expect(bench.begun).toEqual([]);
+    bench.ask(CHAT);
+    await bench.turn();
+    expect(bench.begun).toMatchObject([{ requestedModel: 'm', principal: 'master', estimate: nanoUsd(0n) }]);
   });
 });
 

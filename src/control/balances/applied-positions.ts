@@ -2,9 +2,6 @@ import type { RequestId } from '../../core/ids.ts';
 import type { LedgerEntry } from '../../core/ledger-entry.ts';
 import { type LedgerStore, StoreUnavailable, type WriteReport } from '../../core/ledger-store.ts';
 
-/** Entries that the embedded database is given at a time: some 10 ms of the one thread. */
-const MOST_TOGETHER = 100;
-
 /**
  * Stands before the ledger's store and knows which of this process's entries are in it.
  *
@@ -14,6 +11,7 @@ const MOST_TOGETHER = 100;
  */
 export class AppliedPositions implements LedgerStore {
   readonly #store: LedgerStore;
+  readonly #together: number;
   /** Recorded here and not yet known to be in the store, oldest first. */
   readonly #pending = new Map<RequestId, number>();
   /** Those of a write of which nobody knows whether it happened. */
@@ -22,8 +20,10 @@ export class AppliedPositions implements LedgerStore {
   #written = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(store: LedgerStore) {
+  /** @param together entries that the store is given at a time */
+  constructor(store: LedgerStore, together: number) {
     this.#store = store;
+    this.#together = together;
   }
 
   /** The position that the next entry will get. */
@@ -44,8 +44,8 @@ export class AppliedPositions implements LedgerStore {
 
   async write(entries: readonly LedgerEntry[]): Promise<WriteReport> {
     let report: WriteReport = { written: 0, duplicates: 0, rejected: [] };
-    for (let from = 0; from < entries.length; from += MOST_TOGETHER) {
-      const part = entries.slice(from, from + MOST_TOGETHER);
+    for (let from = 0; from < entries.length; from += this.#together) {
+      const part = entries.slice(from, from + this.#together);
       const { written, duplicates, rejected } = await this.#inTurn(() => this.#write(part));
       report = {
         written: report.written + written,
