@@ -21,8 +21,8 @@ import { type FileSystem, noteConfirmed, type Position, START, segmentPath } fro
  *
  * 1. A record is written to the file, which outlives the process, before `append` returns, and synced to the disk,
  *    which outlives the machine, some milliseconds later. The write goes to the kernel's memory and takes a
- *    microsecond; the sync runs on another thread. While a sync drags on, records stay in memory until it is over,
- *    so that a slow disk delays the sync and not the event loop.
+ *    microsecond; the sync runs on another thread. When a sync has stalled, records stay in memory until it is over, so
+ *    that a disk which hangs does not hang the event loop.
  * 2. The tail keeps every record until a sync that began after its write has succeeded. When one fails, nothing is
  *    believed about the file behind its last good sync: the file is cut there, and the whole tail is written to a new
  *    segment. (After a failed fsync Linux may call pages clean that were never written; asking the same file again
@@ -39,9 +39,10 @@ import { type FileSystem, noteConfirmed, type Position, START, segmentPath } fro
  * its size, 1 % of a core at this pace (`bench/micro/journal.ts`).
  */
 const COMMIT_AFTER: Millis = millis(20);
-/** A sync that runs for longer than this makes records wait in memory. */
-const DRAGGING: Millis = millis(20);
-/** A sync that runs for longer than this makes the journal refuse. */
+/**
+ * A sync that runs for longer than this makes the journal refuse, and records wait in memory. Not earlier: where disks
+ * are shared, syncs of a tenth of a second are ordinary, and what waits in memory dies with the process.
+ */
 const STALLED: Millis = seconds(5);
 const FIRST_RETRY: Millis = millis(100);
 const LAST_RETRY: Millis = seconds(5);
@@ -230,7 +231,7 @@ export class Journal {
 
   /** Moves what is not written yet into the kernel's memory, unless the disk is in trouble. */
   #write(): void {
-    if (this.#written === this.#length || this.#health.kind === 'failing' || this.#isDragging()) return;
+    if (this.#written === this.#length || this.#health.kind === 'failing' || this.#isStalled) return;
     try {
       if (this.#isRotationDue()) this.#rotate();
       const segment = this.#current();
@@ -244,10 +245,6 @@ export class Journal {
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #isDragging(): boolean {
-    return this.#syncing !== null && minus(this.#options.clock.now(), this.#syncing.since) > DRAGGING;
   }
 
   #current(): Segment {
