@@ -22,6 +22,16 @@ describe.each(DATABASES)('the admin API on %s', (kind) => {
     ]);
   });
 
+  test('a wrong field does not repeat a credential', async () => {
+    for (const body of [{ keys: 'sk-canary-in-a-field' }, { keys: [['sk-canary-in-a-field']] }]) {
+      const answer = await bench.post('/key/delete', body);
+      expect(answer.status).toBe(422);
+      expect(answer.text).not.toContain('canary');
+    }
+    const raw = await bench.post('/key/delete', '{"keys": "sk-canary-in-a-field');
+    expect([raw.status, raw.text.includes('canary')]).toEqual([400, false]);
+  });
+
   test('a field that is missing is called so', async () => {
     const answer = await bench.post('/budget/update', {});
     expect(answer.body.detail).toMatchObject([{ type: 'missing', loc: ['body', 'budget_id'], input: null }]);

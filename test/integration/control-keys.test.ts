@@ -292,7 +292,7 @@ describe.each(DATABASES)('keys on %s', (kind) => {
     let member: string;
 
     beforeAll(async () => {
-      alice = (await generate({ user_id: 'alice', max_budget: 10 })).key;
+      alice = (await generate({ user_id: 'alice', max_budget: 10, tags: ['dear'] })).key;
       bob = (await generate({ user_id: 'bob' })).key;
       boss = (await generate({ user_id: 'boss' })).key;
       member = (await generate({ user_id: 'member' })).key;
@@ -333,9 +333,37 @@ describe.each(DATABASES)('keys on %s', (kind) => {
       { models: [] },
       { team_id: 'team-1' },
       { user_id: 'bob' },
+      { blocked: null },
+      { tags: ['untaxed'] },
+      { metadata: {} },
+      { metadata: { tags: ['dear'], temp_budget_increase: 99, temp_budget_expiry: '2030-01-01T00:00:00Z' } },
+      { metadata: { tags: ['dear'], model_rpm_limit: { demo: 1000 } } },
     ])('do not lift with %j what an admin set', async (body) => {
       const answer = await bench.post('/key/update', { key: alice, ...body }, { key: alice });
       expect([403, 401]).toContain(answer.status);
+    });
+
+    test('are named anew, with the metadata that nobody else looks at', async () => {
+      const metadata = { tags: ['dear'], note: 'mine' };
+      const { status, body } = await bench.post(
+        '/key/update',
+        { key: alice, key_alias: 'mine', metadata },
+        { key: alice },
+      );
+      expect([status, body.metadata]).toEqual([200, metadata]);
+    });
+
+    test('stay within the bounds when they are changed', async () => {
+      const own = await generate({}, { key: alice });
+      bench.settings = { ...PLAIN_SETTINGS, keyBounds: { max_budget: 10 } };
+      try {
+        for (const max_budget of [11, null]) {
+          const answer = await bench.post('/key/update', { key: own.key, max_budget }, { key: alice });
+          expect([answer.status, answer.body.error?.param]).toEqual([400, 'max_budget']);
+        }
+      } finally {
+        bench.settings = PLAIN_SETTINGS;
+      }
     });
 
     test('are blocked and unblocked by admins only', async () => {

@@ -5,7 +5,7 @@ import { after, parseDuration } from '../../metering/period.ts';
 import { amount, count, span } from '../fields/values.ts';
 import { refused } from '../http/refused.ts';
 import type { ControlSettings } from '../ports.ts';
-import { type KeyInput, keyInput } from './fields.ts';
+import { type KeyChanges, type KeyInput, keyInput } from './fields.ts';
 
 /** `upperbound_key_generate_params` (litellm.md §1.8). */
 const boundsInput = z.object({
@@ -35,6 +35,20 @@ export function withinBounds(sent: KeyInput, settings: ControlSettings): KeyInpu
   ][];
   for (const [field, bound] of limits) checkBound(field, filled[field] ?? null, bound);
   return { ...Object.fromEntries(limits), ...filled };
+}
+
+/**
+ * Whether a change keeps within the bounds, which taking a limit away does not: else a user would make a key within them
+ * and change it.
+ *
+ * @throws Refused
+ */
+export function checkBounds(sent: KeyChanges, settings: ControlSettings): void {
+  const bounds = configured(boundsInput, settings.keyBounds, 'upperbound_key_generate_params');
+  for (const [field, bound] of Object.entries(bounds)) {
+    const value = sent[field as keyof typeof bounds]; // a field of the bounds
+    if (bound != null && value !== undefined) checkBound(field, value ?? '-1', bound);
+  }
 }
 
 function checkBound(field: string, value: string | number | null, bound: string | number): void {

@@ -3,7 +3,8 @@ import type { AdminContext } from '../http/admin-route.ts';
 import type { Caller } from '../http/caller.ts';
 import { refused } from '../http/refused.ts';
 import { roleIn } from '../membership.ts';
-import type { KeyChanges } from './fields.ts';
+import { checkBounds } from './bounds.ts';
+import { type KeyChanges, keyUpdateFields } from './fields.ts';
 
 /** What somebody wants to do with a key, in the words of `team_member_permissions`. */
 export type KeyDeed = '/key/generate' | '/key/info' | '/key/update' | '/key/delete' | '/key/regenerate';
@@ -50,7 +51,14 @@ function notYours(deed: string) {
 /** Fields that only an admin of the gateway sets: each would take away what he decided, or undo his block. */
 const OPERATORS = [
   ...(['spend', 'permissions', 'organization_id', 'budget_id', 'blocked', 'temp_budget_increase'] as const),
-  ...(['temp_budget_expiry', 'policies', 'guardrails', 'disable_global_guardrails', 'router_settings'] as const),
+  ...([
+    'temp_budget_expiry',
+    'policies',
+    'guardrails',
+    'disable_global_guardrails',
+    'router_settings',
+    'logging',
+  ] as const),
   ...(['allowed_passthrough_routes', 'access_group_ids', 'object_permission', 'config'] as const),
 ] as const;
 
@@ -58,8 +66,22 @@ const OPERATORS = [
 const LIMITS = [
   ...(['max_budget', 'soft_budget', 'budget_duration', 'budget_reset_at', 'max_parallel_requests'] as const),
   ...(['tpm_limit', 'rpm_limit', 'model_max_budget', 'model_rpm_limit', 'model_tpm_limit', 'rpm_limit_type'] as const),
-  ...(['tpm_limit_type', 'models', 'aliases', 'duration', 'allowed_routes', 'key_type', 'enforced_params'] as const),
+  ...([
+    'tpm_limit_type',
+    'models',
+    'aliases',
+    'duration',
+    'allowed_routes',
+    'key_type',
+    'enforced_params',
+    'tags',
+    'prompts',
+  ] as const),
 ] as const;
+
+const METADATA_FIELDS = Object.entries(keyUpdateFields).flatMap(([name, { place }]) =>
+  place.kind === 'metadata' ? [name] : [],
+);
 
 /**
  * Whether the caller may set these fields.
@@ -70,23 +92,38 @@ const LIMITS = [
  * @param before the key as it is; null for a new one
  * @throws Refused
  */
-export async function checkFields(sent: KeyChanges, before: KeyRow | null, context: AdminContext): Promise<void> {
-  const { caller, store } = context;
+export async function checkFields(input: KeyChanges, before: KeyRow | null, context: AdminContext): Promise<void> {
+  const { caller, store, ports } = context;
   if (caller.kind === 'admin') return;
-  const forbidden = OPERATORS.find((field) => sent[field] != null);
+  const sent = withMetadata(input, before);
+  // Null in a change takes away what is there; in the making of something it says nothing.
+  const isSaid = (field: keyof KeyChanges) => (before === null ? sent[field] != null : sent[field] !== undefined);
+  const forbidden = OPERATORS.find(isSaid);
   if (forbidden !== undefined) throw onlyAdmin(forbidden);
   if (caller.kind !== 'user') throw notYours('/key/update');
   if (sent.user_id !== undefined && sent.user_id !== caller.userId && sent.user_id !== before?.user_id)
     await checkOtherOwner(sent.user_id, sent.team_id ?? before?.team_id ?? null, context);
   if (before === null) return;
+  checkBounds(sent, ports.settings());
   if (sent.team_id !== undefined && sent.team_id !== before.team_id) {
     if (sent.team_id === null) throw onlyAdmin('team_id');
     await checkRight('/key/generate', { user_id: caller.userId, team_id: sent.team_id }, context);
   }
-  const limit = LIMITS.find((field) => sent[field] !== undefined);
+  const limit = LIMITS.find(isSaid);
   if (limit === undefined || before.created_by === caller.userId) return;
   const team = before.team_id === null ? null : await store.read.teams.get(before.team_id);
   if (team === null || !isTeamAdmin(caller, team)) throw onlyAdmin(limit);
+}
+
+/** What is said inside `metadata` is said all the same, and so is what is left out of it: these fields are kept there. */
+function withMetadata(sent: KeyChanges, before: KeyRow | null): KeyChanges {
+  const { metadata } = sent;
+  if (metadata === undefined) return sent;
+  const known = before?.metadata ?? {};
+  const changed = METADATA_FIELDS.filter(
+    (name) => JSON.stringify(metadata?.[name] ?? null) !== JSON.stringify(known[name] ?? null),
+  );
+  return { ...Object.fromEntries(changed.map((name) => [name, metadata?.[name] ?? null])), ...sent };
 }
 
 /** A key for somebody else: only by an admin of a team, for its members or for nobody. */
