@@ -157,6 +157,7 @@ describe.each(DATABASES)('keys on %s', (kind) => {
     expect((await bench.get('/key/info', {}, { key })).body.info.key_alias).toBe('shown');
     const unknown = await bench.get('/key/info', { key: 'sk-nobody-has-this' });
     expect([unknown.status, unknown.body.error.type]).toEqual([404, 'not_found_error']);
+    expect(unknown.text).not.toContain('nobody');
     expect((await bench.get('/key/info')).status).toBe(404);
     const { body } = await bench.post('/v2/key/info', { keys: [token, 'none', key_id] });
     expect([body.key, body.info.length]).toEqual([[token], 1]);
