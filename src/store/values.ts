@@ -61,6 +61,27 @@ const ESCAPES = /\\\\|\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
 
 const escapesNul = (text: string): boolean => [...text.matchAll(ESCAPES)].some(([match]) => match === '\\u0000');
 
+/**
+ * The values of rows in the order of `names`, as SQLite takes them, with the same replacements as `storableRows` makes.
+ *
+ * @param kinds of the columns, in the same order
+ */
+export function sqliteRows(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  names: readonly string[],
+  kinds: readonly ColumnKind[],
+): readonly (readonly SqliteValue[])[] {
+  return rows.map((row) => names.map((name, index) => storableValue(row[name], kinds[index])));
+}
+
+function storableValue(value: unknown, kind: ColumnKind | undefined): SqliteValue {
+  if (value === null || value === undefined) return null;
+  if (kind === 'json') return storableJson(value);
+  return toSqlite(typeof value === 'string' ? storableText(value) : value);
+}
+
+const storableText = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
+
 /** JSON text with what PostgreSQL cannot store (NUL, halves of surrogate pairs) replaced by U+FFFD. */
 export function storableJson(value: unknown): string {
   return replaceEscapes(JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member)));

@@ -9,7 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { decodeRow, toSqlite } from '../values.ts';
+import { decodeRow, type SqliteValue, toSqlite } from '../values.ts';
 import { sqliteFailure } from './failures.ts';
 
 /** Kysely's dialect over bun:sqlite. Kysely lets one caller at a time have the only connection. */
@@ -22,6 +22,23 @@ export function sqliteDialect(database: Database): Dialect {
   };
 }
 
+/**
+ * The parameter of a statement that is run once for each row.
+ *
+ * One by one a row takes 18 µs of CPU; as members of one JSON parameter, which SQLite reads anew for each column, 73
+ * (47 columns, 13 indexes, 100 rows to a transaction, Bun 1.4.5).
+ */
+export class EachRow {
+  readonly rows: readonly (readonly SqliteValue[])[];
+  /** What the result holds for each row that changed something. */
+  readonly results: readonly Record<string, unknown>[];
+
+  constructor(rows: readonly (readonly SqliteValue[])[], results: readonly Record<string, unknown>[]) {
+    this.rows = rows;
+    this.results = results;
+  }
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly #database: Database;
 
@@ -30,6 +47,8 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+    const [first] = parameters;
+    if (first instanceof EachRow) return this.#each(sql, first);
     const values = parameters.map(toSqlite);
     try {
       using statement = this.#database.prepare(sql);
@@ -37,6 +56,16 @@ class SqliteConnection implements DatabaseConnection {
         return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) };
       const rows = statement.all(...values) as Record<string, unknown>[];
       return { rows: rows.map(decodeRow) as Row[], numAffectedRows: BigInt(rows.length) }; // the query's author knows
+    } catch (error) {
+      throw sqliteFailure(error);
+    }
+  }
+
+  #each<Row>(sql: string, { rows, results }: EachRow): QueryResult<Row> {
+    try {
+      using statement = this.#database.prepare(sql);
+      const changed = results.filter((_, index) => statement.run(...(rows[index] ?? [])).changes > 0);
+      return { rows: changed as Row[], numAffectedRows: BigInt(changed.length) }; // the query's author knows
     } catch (error) {
       throw sqliteFailure(error);
     }
