@@ -97,8 +97,10 @@ export class Exchange {
     const story = this.#story;
     story.model = accepted.model;
     if (accepted.kind === 'client-gone') return this.#gone();
-    if (accepted.kind === 'not-accepted') story.refusedTo = accepted.principal;
-    if (accepted.kind === 'not-accepted') return this.#refuse(accepted.error);
+    if (accepted.kind === 'not-accepted') {
+      story.refusedTo = accepted.principal;
+      return this.#refuse(accepted.error);
+    }
     story.accepted = accepted;
     this.#request.onGone(this.#clientGone);
 

@@ -58,6 +58,8 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
   readonly #writer: SocketWriter;
   #state: 'idle' | 'serving' | 'discarding' | 'lingering' | 'closed' = 'idle';
   #request: H1Request | null = null;
+  /** The client's, asked of the socket once. */
+  #address: string | null = null;
   #isDispatched = false;
   /** HTTP/1.0 knows no chunks. */
   #isOldClient = false;
@@ -163,7 +165,8 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
   }
 
   remoteAddress(): string | null {
-    return this.#socket.remoteAddress;
+    this.#address ??= this.#socket.remoteAddress;
+    return this.#address;
   }
 
   // What a streamed answer says.

@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
     modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'],
   },
   telemetry: { layers: ['core'], modules: [] },
-  store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:path'] },
+  store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:fs/promises', 'node:path'] },
   control: { layers: ['core', 'config', 'metering', 'secrets', 'store', 'transport'], modules: ['node:crypto', 'zod'] },
   tokens: {
     layers: ['core', 'endpoints'],

@@ -9,13 +9,18 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { StoreUnavailable } from '../errors.ts';
 import { decodeRow, type SqliteValue, toSqlite } from '../values.ts';
 import { sqliteFailure } from './failures.ts';
+import type { LogSync } from './log-sync.ts';
+
+/** Statements that change nothing; a change outside a transaction is committed by itself. */
+const IS_READING = /^\s*(?:select|pragma)\b/i;
 
 /** Kysely's dialect over bun:sqlite. Kysely lets one caller at a time have the only connection. */
-export function sqliteDialect(database: Database): Dialect {
+export function sqliteDialect(database: Database, log: LogSync): Dialect {
   return {
-    createDriver: () => new SqliteDriver(database),
+    createDriver: () => new SqliteDriver(database, log),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createAdapter: () => new SqliteAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
@@ -41,9 +46,21 @@ export class EachRow {
 
 class SqliteConnection implements DatabaseConnection {
   readonly #database: Database;
+  readonly #log: LogSync;
 
-  constructor(database: Database) {
+  constructor(database: Database, log: LogSync) {
     this.#database = database;
+    this.#log = log;
+  }
+
+  /** What was committed stays, also when the power fails now. */
+  async toDisk(): Promise<void> {
+    try {
+      await this.#log.sync();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StoreUnavailable(`the embedded database cannot be brought to the disk: ${reason}`);
+    }
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
@@ -52,9 +69,13 @@ class SqliteConnection implements DatabaseConnection {
     const values = parameters.map(toSqlite);
     try {
       using statement = this.#database.prepare(sql);
-      if (statement.columnNames.length === 0)
-        return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) };
+      if (statement.columnNames.length === 0) {
+        const { changes } = statement.run(...values);
+        if (changes > 0 && !this.isInTransaction) await this.toDisk();
+        return { rows: [], numAffectedRows: BigInt(changes) };
+      }
       const rows = statement.all(...values) as Record<string, unknown>[];
+      if (!this.isInTransaction && !IS_READING.test(sql)) await this.toDisk();
       return { rows: rows.map(decodeRow) as Row[], numAffectedRows: BigInt(rows.length) }; // the query's author knows
     } catch (error) {
       throw sqliteFailure(error);
@@ -91,11 +112,13 @@ class SqliteConnection implements DatabaseConnection {
 
 class SqliteDriver implements Driver {
   readonly #database: Database;
+  readonly #log: LogSync;
   readonly #connection: SqliteConnection;
 
-  constructor(database: Database) {
+  constructor(database: Database, log: LogSync) {
     this.#database = database;
-    this.#connection = new SqliteConnection(database);
+    this.#log = log;
+    this.#connection = new SqliteConnection(database, log);
   }
 
   async init(): Promise<void> {}
@@ -110,6 +133,7 @@ class SqliteDriver implements Driver {
 
   async commitTransaction(connection: SqliteConnection): Promise<void> {
     connection.control('commit');
+    await connection.toDisk();
   }
 
   async rollbackTransaction(connection: SqliteConnection): Promise<void> {
@@ -120,6 +144,7 @@ class SqliteDriver implements Driver {
   async releaseConnection(): Promise<void> {}
 
   async destroy(): Promise<void> {
+    await this.#log.close();
     this.#database.close();
   }
 }
