@@ -135,7 +135,8 @@ describe.each(TRANSPORTS)('%s', (_name, create) => {
         bench.later(() => clearInterval(keepGoing));
         expect(await answer.ending).toBe('end');
         expect(answer.bodyBytes).toBe(total);
-        expect(process.memoryUsage.rss() - before).toBeLessThan(80 << 20);
+        // What was read waits for the garbage collector; kept would be all of the 200 MB.
+        expect(process.memoryUsage.rss() - before).toBeLessThan(120 << 20);
       },
     );
 
