@@ -22,9 +22,6 @@ import type { Columns } from './columns.ts';
 
 type Row<T extends Table> = NewRowOf<T>;
 
-/** The hash column of a key, or what else stands in the report for a row. */
-export type Label = string;
-
 const limits = (row: Columns) => ({
   max_budget_nano: row.money('max_budget'),
   max_parallel_requests: row.integer('max_parallel_requests'),

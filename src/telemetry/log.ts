@@ -25,8 +25,7 @@ export interface Logger {
  *
  * Every text field passes `redact`, so that a credential in a provider's words does not reach the log.
  *
- * A line becomes bytes at once, while the many pieces it was put together from are still in the cache: joined only when
- * the batch was written, they cost ten times as much.
+ * A line becomes bytes at once: the many pieces that it was put together from need not live until the batch is written.
  *
  * @param write takes whole lines; the bytes are its own
  * @param wall epoch milliseconds

@@ -7,8 +7,8 @@ const SWEEP = 500;
 /**
  * Serves HTTP/1.1 over sockets of the engine.
  *
- * Our own, because a third of a request's time went into the engine's server (objects for headers, streams and promises),
- * and because it ended connections whose client sent a second request early (docs/decisions/0009).
+ * Our own, because the engine's server took time for objects that nobody here needs, and because it ended connections whose
+ * client sent a second request early (docs/decisions/0009-own-server.md).
  *
  * @param report hears of errors that a handler threw; the client gets a bare 500
  * @throws the engine's error when the address cannot be listened on

@@ -47,7 +47,11 @@ export class RouteTable {
   }
 }
 
-const beginning = (path: string): string => path.split('/', 2)[1] ?? '';
+/** Asked for every request of the gateway, so it makes no list of segments. */
+function beginning(path: string): string {
+  const end = path.indexOf('/', 1);
+  return end < 0 ? path.slice(1) : path.slice(1, end);
+}
 
 function valuesOf(template: readonly string[], segments: readonly string[]): Readonly<Record<string, string>> | null {
   if (template.length !== segments.length) return null;

@@ -37,11 +37,6 @@ export function daysOf({ start_date, end_date }: DateFields): Days {
   return { from, until };
 }
 
-/** The same, or the days since the look-back began when it names none. */
-export function daysOrRecent(fields: DateFields, now: EpochMillis): Days {
-  return fields.start_date === undefined && fields.end_date === undefined ? recentDays(now) : daysOf(fields);
-}
-
 /** Today and the thirty days before. */
 export const recentDays = (now: EpochMillis): Days => ({ from: dayOf(now - LOOK_BACK_DAYS * DAY), until: dayOf(now) });
 

@@ -59,7 +59,9 @@ class SqliteConnection implements DatabaseConnection {
       await this.#log.sync();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new StoreUnavailable(`the embedded database cannot be brought to the disk: ${reason}`);
+      throw new StoreUnavailable(
+        `the embedded database cannot be brought to the disk (look at the data folder's): ${reason}`,
+      );
     }
   }
 
