@@ -27,8 +27,8 @@ import { ledgerObserver } from './ledger-events.ts';
 /** Longer than any request lives: what is held for one that nobody ended is given back then. */
 const LEASE_TIME: Millis = seconds(2 * 3600);
 
-/** Entries in one transaction. The embedded database works on the thread that serves: a hundred take some 10 ms. */
-const TOGETHER = { sqlite: 100, postgres: 500 } as const satisfies Record<Store['kind'], number>;
+/** Entries in one transaction. */
+const TOGETHER = 500;
 
 /** What the books are opened with. */
 export interface BookOptions {
@@ -80,7 +80,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     failed: (reason) => log.warn('the directory cannot be read; what is known goes on', { reason }),
   });
   const keys = new KeyFinder(directory, store, systemClock);
-  const positions = new AppliedPositions(store.ledger, TOGETHER[store.kind]);
+  const positions = new AppliedPositions(store.ledger, TOGETHER);
   const metrics = new LedgerMetrics(registry);
   const ledger = await openLedger({
     folder: join(dataDir, 'ledger'),

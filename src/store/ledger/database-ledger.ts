@@ -22,7 +22,6 @@ import { bucketRows, DAILY_SUMS, dailyRows, logRow, spendByAccount, unfit } from
  * 3. Tables are always taken in the same order, and rows in the order of their keys, so that instances do not lock each
  *    other out; where they do, the transaction is run again.
  * 4. An entry that the database refuses is found by halving the batch, and becomes a dead letter.
- * 5. On SQLite the calling thread does the work, some 0.1 ms an entry: give it no more than 100 at a time.
  */
 export class DatabaseLedger implements LedgerStore {
   readonly #session: Session;

@@ -1,4 +1,3 @@
-import type { Database } from 'bun:sqlite';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -9,18 +8,13 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { StoreUnavailable } from '../errors.ts';
 import { decodeRow, type SqliteValue, toSqlite } from '../values.ts';
-import { sqliteFailure } from './failures.ts';
-import type { LogSync } from './log-sync.ts';
+import type { DatabaseThread } from './database-thread.ts';
 
-/** Statements that change nothing; a change outside a transaction is committed by itself. */
-const IS_READING = /^\s*(?:select|pragma)\b/i;
-
-/** Kysely's dialect over bun:sqlite. Kysely lets one caller at a time have the only connection. */
-export function sqliteDialect(database: Database, log: LogSync): Dialect {
+/** Kysely's dialect over SQLite in its thread. Kysely lets one caller at a time have the only connection. */
+export function sqliteDialect(thread: DatabaseThread): Dialect {
   return {
-    createDriver: () => new SqliteDriver(database, log),
+    createDriver: () => new SqliteDriver(thread),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createAdapter: () => new SqliteAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
@@ -45,82 +39,38 @@ export class EachRow {
 }
 
 class SqliteConnection implements DatabaseConnection {
-  readonly #database: Database;
-  readonly #log: LogSync;
+  readonly #thread: DatabaseThread;
 
-  constructor(database: Database, log: LogSync) {
-    this.#database = database;
-    this.#log = log;
-  }
-
-  /** What was committed stays, also when the power fails now. */
-  async toDisk(): Promise<void> {
-    try {
-      await this.#log.sync();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new StoreUnavailable(
-        `the embedded database cannot be brought to the disk (look at the data folder's): ${reason}`,
-      );
-    }
+  constructor(thread: DatabaseThread) {
+    this.#thread = thread;
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const [first] = parameters;
     if (first instanceof EachRow) return this.#each(sql, first);
-    const values = parameters.map(toSqlite);
-    try {
-      using statement = this.#database.prepare(sql);
-      if (statement.columnNames.length === 0) {
-        const { changes } = statement.run(...values);
-        if (changes > 0 && !this.isInTransaction) await this.toDisk();
-        return { rows: [], numAffectedRows: BigInt(changes) };
-      }
-      const rows = statement.all(...values) as Record<string, unknown>[];
-      if (!this.isInTransaction && !IS_READING.test(sql)) await this.toDisk();
-      return { rows: rows.map(decodeRow) as Row[], numAffectedRows: BigInt(rows.length) }; // the query's author knows
-    } catch (error) {
-      throw sqliteFailure(error);
-    }
+    const { rows, changes } = await this.#thread.do({ kind: 'query', sql, values: parameters.map(toSqlite) });
+    return { rows: rows.map(decodeRow) as Row[], numAffectedRows: BigInt(changes) }; // the query's author knows
   }
 
-  #each<Row>(sql: string, { rows, results }: EachRow): QueryResult<Row> {
-    try {
-      using statement = this.#database.prepare(sql);
-      const changed = results.filter((_, index) => statement.run(...(rows[index] ?? [])).changes > 0);
-      return { rows: changed as Row[], numAffectedRows: BigInt(changed.length) }; // the query's author knows
-    } catch (error) {
-      throw sqliteFailure(error);
-    }
+  async #each<Row>(sql: string, { rows, results }: EachRow): Promise<QueryResult<Row>> {
+    const { changes, unchanged } = await this.#thread.do({ kind: 'each', sql, rows });
+    const changed = unchanged.length === 0 ? results : results.filter((_, place) => !unchanged.includes(place));
+    return { rows: changed as Row[], numAffectedRows: BigInt(changes) }; // the query's author knows
   }
 
   // biome-ignore lint/correctness/useYield: required by Kysely, used by nobody here
   async *streamQuery(): AsyncIterableIterator<never> {
     throw new Error('rows are read in pages, not in streams');
   }
-
-  control(statement: 'begin immediate' | 'commit' | 'rollback'): void {
-    try {
-      this.#database.run(statement);
-    } catch (error) {
-      throw sqliteFailure(error);
-    }
-  }
-
-  get isInTransaction(): boolean {
-    return this.#database.inTransaction;
-  }
 }
 
 class SqliteDriver implements Driver {
-  readonly #database: Database;
-  readonly #log: LogSync;
+  readonly #thread: DatabaseThread;
   readonly #connection: SqliteConnection;
 
-  constructor(database: Database, log: LogSync) {
-    this.#database = database;
-    this.#log = log;
-    this.#connection = new SqliteConnection(database, log);
+  constructor(thread: DatabaseThread) {
+    this.#thread = thread;
+    this.#connection = new SqliteConnection(thread);
   }
 
   async init(): Promise<void> {}
@@ -129,24 +79,22 @@ class SqliteDriver implements Driver {
     return this.#connection;
   }
 
-  async beginTransaction(connection: SqliteConnection): Promise<void> {
-    connection.control('begin immediate');
+  async beginTransaction(): Promise<void> {
+    await this.#thread.do({ kind: 'control', statement: 'begin immediate' });
   }
 
-  async commitTransaction(connection: SqliteConnection): Promise<void> {
-    connection.control('commit');
-    await connection.toDisk();
+  async commitTransaction(): Promise<void> {
+    await this.#thread.do({ kind: 'control', statement: 'commit' });
   }
 
-  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+  async rollbackTransaction(): Promise<void> {
     // Some failures (a full disk) end the transaction by themselves.
-    if (connection.isInTransaction) connection.control('rollback');
+    if (this.#thread.isInTransaction) await this.#thread.do({ kind: 'control', statement: 'rollback' });
   }
 
   async releaseConnection(): Promise<void> {}
 
-  async destroy(): Promise<void> {
-    await this.#log.close();
-    this.#database.close();
+  destroy(): Promise<void> {
+    return this.#thread.close();
   }
 }

@@ -1,23 +1,20 @@
-import { SQLiteError } from 'bun:sqlite';
 import { Conflict, Contention, StoreUnavailable, Unstorable } from '../errors.ts';
 
 /**
- * Turns SQLite's errors into the store's; anything else is a mistake in our SQL and stays as it is.
+ * The store's error for one of SQLite's; what is none of the store's is a mistake in our SQL.
  *
  * @see https://www.sqlite.org/rescode.html (read 2026)
  */
-export function sqliteFailure(error: unknown): unknown {
-  if (!(error instanceof SQLiteError)) return error;
-  const code = error.code ?? '';
-  if (code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE') return duplicate(error.message);
+export function sqliteFailure(code: string, message: string): Error {
+  if (code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE') return duplicate(message);
   if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY') return new Conflict('reference', '', []);
   // A STRICT table refuses the fraction that an integer sum beyond 63 bits becomes.
-  if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(code) || /integer overflow/.test(error.message))
-    return new Unstorable(error.message);
-  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return new Contention(error.message);
+  if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(code) || /integer overflow/.test(message))
+    return new Unstorable(message);
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return new Contention(message);
   if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT)/.test(code))
-    return new StoreUnavailable(`the embedded database cannot do it now: ${error.message} (${code})`);
-  return error;
+    return new StoreUnavailable(`the embedded database cannot do it now: ${message} (${code})`);
+  return new Error(message);
 }
 
 /** `UNIQUE constraint failed: litellm_config.param_name`. */

@@ -1,4 +1,3 @@
-import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
@@ -6,19 +5,15 @@ import type { Clock } from '../../core/clock.ts';
 import type { Engine, Queries } from '../engine.ts';
 import { StoreHealth } from '../health.ts';
 import { migrateSqlite } from '../migrate.ts';
+import { DatabaseThread } from './database-thread.ts';
 import { sqliteDialect } from './dialect.ts';
-import { LogSync } from './log-sync.ts';
 import { lockFolder, type OwnerLock } from './owner-lock.ts';
 
-/**
- * Committed means on disk, but not by SQLite's own wait: that would block the thread that serves requests, for the slowest
- * hundredth of them 6 ms. `NORMAL` writes the log without a sync, and `LogSync` syncs it beside, before a commit is told of:
- * what `FULL` does, waited for elsewhere.
- */
+/** Committed means on disk: `FULL` waits for it, in the thread of the database. */
 const SETTINGS = [
   'PRAGMA busy_timeout = 5000',
   'PRAGMA journal_mode = WAL',
-  'PRAGMA synchronous = NORMAL',
+  'PRAGMA synchronous = FULL',
   'PRAGMA foreign_keys = ON',
   'PRAGMA trusted_schema = OFF',
 ];
@@ -31,14 +26,14 @@ const SETTINGS = [
 export async function openSqlite(folder: string, clock: Clock): Promise<Engine> {
   mkdirSync(folder, { recursive: true });
   const lock = lockFolder(folder);
+  const thread = new DatabaseThread();
   try {
-    const database = new Database(join(folder, 'tollgate.db'), { create: true, strict: true, safeIntegers: true });
-    for (const setting of SETTINGS) database.run(setting);
-    const log = new LogSync(join(folder, 'tollgate.db-wal'));
-    const queries = new Kysely<Record<string, Record<string, unknown>>>({ dialect: sqliteDialect(database, log) });
+    await thread.do({ kind: 'open', path: join(folder, 'tollgate.db'), settings: SETTINGS });
+    const queries = new Kysely<Record<string, Record<string, unknown>>>({ dialect: sqliteDialect(thread) });
     await migrateSqlite(queries, folder);
     return engineOf(queries, lock, clock);
   } catch (error) {
+    await thread.close();
     lock.release();
     throw error;
   }
