@@ -91,7 +91,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     },
     clock: systemClock,
     random: Math.random,
-    run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(0, 8)}`),
+    run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(-8)}`),
     observe: ledgerObserver(log, metrics),
   });
   // The writer would come back by itself, but it may be in the middle of a long pause.

@@ -203,7 +203,7 @@ async function replay({ store, folder }: Place, { isJson }: LedgerArguments, io:
       deadLetter: (entry, reason) => store.bury(entry, reason),
       clock: systemClock,
       random: Math.random,
-      run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(0, 8)}`),
+      run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(-8)}`),
       observe(event) {
         if (event.kind === 'written') {
           done.written += event.written;

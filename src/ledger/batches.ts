@@ -13,6 +13,7 @@ import {
   type Run,
   readConfirmed,
   removeRun,
+  START,
 } from './run.ts';
 
 /** Entries in the order of their journal. */
@@ -36,12 +37,15 @@ interface SourceOptions {
   readonly observe: LedgerObserver;
 }
 
-/** The journal of this process. */
+/** The journal of this process: from memory as long as the writer keeps up, else from the disk. */
 export class LiveSource implements BatchSource {
   readonly #options: SourceOptions;
   readonly #journal: Journal;
   readonly #reader: RunReader;
   readonly #onConfirmed: (entries: number) => void;
+  /** What was given so far, in bytes of the journal and as a place in it. */
+  #mark = 0;
+  #end: Position = START;
 
   constructor(options: SourceOptions, journal: Journal, onConfirmed: (entries: number) => void) {
     this.#options = options;
@@ -51,19 +55,33 @@ export class LiveSource implements BatchSource {
   }
 
   async next(): Promise<Batch | null> {
-    const chunk = await this.#reader.next();
-    if (chunk === null) return null;
-    keepDamage(this.#options, chunk);
-    const entries = chunk.pieces.flatMap((piece) => (piece.kind === 'entry' ? [piece.entry] : []));
-    const confirm = () => {
-      this.#journal.confirm(chunk.end);
-      this.#onConfirmed(entries.length);
-    };
-    return { entries, confirm };
+    const recent = this.#journal.takeRecent(this.#mark);
+    if (recent === null) return this.#read();
+    if (recent.mark === this.#mark) return null;
+    return this.#batch(recent.entries, recent.mark, recent.end);
   }
 
   close(): void {
     this.#reader.close();
+  }
+
+  async #read(): Promise<Batch | null> {
+    this.#reader.goTo(this.#end);
+    const chunk = await this.#reader.next();
+    if (chunk === null) return null;
+    keepDamage(this.#options, chunk);
+    const entries = chunk.pieces.flatMap((piece) => (piece.kind === 'entry' ? [piece.entry] : []));
+    return this.#batch(entries, this.#mark + chunk.end.offset - chunk.base, chunk.end);
+  }
+
+  #batch(entries: readonly LedgerEntry[], mark: number, end: Position): Batch {
+    this.#mark = mark;
+    this.#end = end;
+    const confirm = () => {
+      this.#journal.confirm(end);
+      this.#onConfirmed(entries.length);
+    };
+    return { entries, confirm };
   }
 }
 

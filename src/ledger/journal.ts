@@ -4,7 +4,8 @@ import type { RequestId } from '../core/ids.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { type Millis, millis, minus, seconds } from '../core/units.ts';
 import type { LedgerObserver, RefusalReason } from './ports.ts';
-import { begunPayload, entryPayload, mostBytes, writeRecord } from './record.ts';
+import { RecentEntries } from './recent.ts';
+import { begunPayload, mostBytes, storableEntry, writeRecord } from './record.ts';
 import { type FileSystem, noteConfirmed, type Position, START, segmentPath } from './run.ts';
 
 /*
@@ -77,6 +78,14 @@ interface Segment {
   synced: number;
 }
 
+/** Entries of a journal up to a position. */
+export interface Recent {
+  readonly entries: readonly LedgerEntry[];
+  readonly mark: number;
+  /** The same place as `mark`. */
+  readonly end: Position;
+}
+
 interface Sync {
   /** How much of the tail it covers. */
   readonly bytes: number;
@@ -95,6 +104,7 @@ const HEALTHY: Health = { kind: 'healthy' };
 export class Journal {
   readonly #options: JournalOptions;
   readonly #open = new Map<RequestId, BegunRequest>();
+  readonly #recent = new RecentEntries();
   #tail = Buffer.allocUnsafe(TAIL_BYTES);
   #length = 0;
   #written = 0;
@@ -167,9 +177,21 @@ export class Journal {
 
   /** Notes how a request ended. When this returns, the entry outlives the process unless the disk is in trouble. */
   append(entry: LedgerEntry): void {
-    this.#put(entryPayload(entry));
+    const stored = storableEntry(entry);
+    this.#put(stored.payload);
+    this.#recent.add(stored.entry, this.#appended);
     this.#open.delete(entry.requestId);
     this.#write();
+  }
+
+  /**
+   * What outlives the machine and ends behind a mark, from memory. Marks count the bytes of all segments.
+   *
+   * @returns null when some of it is no longer in memory: then it is to be read from the disk
+   */
+  takeRecent(from: number): Recent | null {
+    const entries = this.#recent.take(from, this.#synced);
+    return entries === null ? null : { entries, mark: this.#synced, end: this.#durable };
   }
 
   /** Resolves when everything noted so far outlives the machine; waits for a disk in trouble. */

@@ -79,14 +79,14 @@ describe('segments', () => {
       return write(entries);
     };
     const ledger = await bench.open({ segmentBytes: 600_000 });
-    for (const number of upTo(2_000)) ledger.record(entryOf(number));
+    for (const number of upTo(3_000)) ledger.record(entryOf(number));
     await bench.until(() => bench.seen('store-failed').length === 1);
-    expect(bench.store.rows.size).toBeWithin(1, 2_000);
+    expect(bench.store.rows.size).toBeWithin(1, 3_000);
     expect(bench.files).toContain('run-0/00000001.journal');
     bench.store.write = write;
     bench.store.isAway = false;
     await bench.settled(ledger.drained());
-    expect(bench.store.rows.size).toBe(2_000);
+    expect(bench.store.rows.size).toBe(3_000);
     expect(bench.store.duplicates).toBe(0);
   });
 

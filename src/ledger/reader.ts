@@ -47,6 +47,16 @@ export class RunReader {
     }
   }
 
+  /** Goes on from a position at which a record begins or the segment ends. */
+  goTo(position: Position): void {
+    if (position.segment === this.#at.segment && position.offset === this.#at.offset) return;
+    if (position.segment !== this.#at.segment) {
+      this.close();
+      this.#descriptor = this.#files.openSync(segmentPath(this.#folder, position.segment), 'r');
+    }
+    this.#at = position;
+  }
+
   close(): void {
     if (this.#descriptor !== null) this.#files.closeSync(this.#descriptor);
     this.#descriptor = null;

@@ -33,10 +33,15 @@ export const MOST_PAYLOAD = 128 * 1024;
 const MOST_TEXT = 100;
 const MOST_ITEMS = 16;
 
-/** The payload of an entry; labels are cut when it would be too long. */
-export function entryPayload(entry: LedgerEntry): string {
+/** An entry as a journal keeps it, and its payload. Labels are cut when it would be too long. */
+export function storableEntry(entry: LedgerEntry): { readonly entry: LedgerEntry; readonly payload: string } {
   const payload = `E${JSON.stringify({ ...entry, cost: costText(entry.cost) })}`;
-  return fits(payload) ? payload : entryPayload(cut(entry));
+  return fits(payload) ? { entry, payload } : storableEntry(cut(entry));
+}
+
+/** The payload of an entry. */
+export function entryPayload(entry: LedgerEntry): string {
+  return storableEntry(entry).payload;
 }
 
 /** The payload of a request that begins; labels are cut when it would be too long. */

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { entryOf, idOf, LedgerBench, upTo } from '../../test/support/ledger.ts';
+import * as fs from 'node:fs';
+import { begunOf, entryOf, idOf, LedgerBench, upTo } from '../../test/support/ledger.ts';
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import { millis, seconds } from '../core/units.ts';
 import type { Ledger } from './ledger.ts';
+import type { FileSystem } from './run.ts';
 
 let bench: LedgerBench;
 let ledger: Ledger;
@@ -24,6 +26,43 @@ describe('the writer', () => {
     await bench.until(() => bench.store.rows.size === 100);
     expect([...bench.store.rows.values()]).toEqual(upTo(100).map((number) => entryOf(number)));
     expect(bench.store.calls).toBe(1);
+  });
+
+  test('reads nothing back from the disk while it keeps up', async () => {
+    const unreadable = { ...fs, read: () => expect.unreachable() } as unknown as FileSystem; // one member is another
+    const other = await bench.open({ files: unreadable });
+    for (const number of upTo(1_500)) {
+      if (number % 500 === 0) await bench.settled(other.drained());
+      other.begin(begunOf(number));
+      other.record(entryOf(number));
+    }
+    await bench.settled(other.drained());
+    expect([...bench.store.rows.values()]).toEqual(upTo(1_500).map((number) => entryOf(number)));
+  });
+
+  test('that fell behind reads the disk until it has caught up, and writes each entry once, in order', async () => {
+    const numbers = { next: 0 };
+    const record = (count: number) => {
+      for (const _ of upTo(count)) {
+        ledger.begin(begunOf(numbers.next));
+        ledger.record(entryOf(numbers.next++));
+      }
+    };
+    for (const count of [10, 5_000, 10, 2_000, 1, 2_001, 3_999, 10]) {
+      record(count);
+      await bench.settled(ledger.flushed());
+      record(7);
+      await bench.until(() => ledger.status().unwrittenEntries < 2_500);
+    }
+    await bench.settled(ledger.drained());
+    expect([...bench.store.rows.keys()]).toEqual(upTo(numbers.next).map((number) => String(idOf(number))));
+    expect(bench.store.duplicates).toBe(0);
+  });
+
+  test('takes an entry that was too long for the journal as it was cut, from memory too', async () => {
+    ledger.record(entryOf(0, { user: 'x'.repeat(200_000) }));
+    await bench.settled(ledger.drained());
+    expect(bench.store.rows.get(idOf(0))?.user).toBe('x'.repeat(100));
   });
 
   test('waits for a store that is away for a minute under load, asks seldom, and loses nothing', async () => {

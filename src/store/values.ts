@@ -76,13 +76,16 @@ export function sqliteRows(
 
 function storableValue(value: unknown, kind: ColumnKind | undefined): SqliteValue {
   if (value === null || value === undefined) return null;
-  if (kind === 'json') return storableJson(value);
-  return toSqlite(typeof value === 'string' ? storableText(value) : value);
+  if (kind === 'json') return replaceEscapes(JSON.stringify(value));
+  return typeof value === 'string' ? storableText(value) : toSqlite(value);
 }
 
-const storableText = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
+/** The same text, nearly always: looking is cheaper than replacing. */
+function storableText(text: string): string {
+  return text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd');
+}
 
-/** JSON text with what PostgreSQL cannot store (NUL, halves of surrogate pairs) replaced by U+FFFD. */
+/** JSON text with what PostgreSQL cannot store (NUL, halves of surrogate pairs) replaced by U+FFFD; amounts as text. */
 export function storableJson(value: unknown): string {
   return replaceEscapes(JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member)));
 }

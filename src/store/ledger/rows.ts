@@ -169,31 +169,44 @@ const DAILY: readonly {
 export function dailyRows(
   entries: readonly LedgerEntry[],
 ): readonly { readonly table: Table; readonly rows: readonly Row[] }[] {
+  const days = entries.map((entry) => ({ entry, parts: dailyParts(entry), sums: dailySums(entry) }));
   return DAILY.map(({ table, entities }) => {
-    const totals = new Totals(DAILY_SUMS);
-    for (const entry of entries) {
-      for (const entity of entities(entry))
-        if (entity !== null) totals.add(keyIn(table, entity, entry), dailySums(entry));
-    }
-    return { table, rows: totals.rows };
+    const totals = new Map<string, Row>();
+    for (const { entry, parts, sums } of days)
+      for (const entity of entities(entry)) if (entity !== null) addTo(totals, table, entity, parts, sums);
+    return { table, rows: [...totals.values()] };
   });
 }
 
-/** The columns of a daily table's key, in its order. */
-function keyIn({ primaryKey }: Table, entity: string, entry: LedgerEntry): Row {
-  const parts = dailyParts(entry);
-  return Object.fromEntries(primaryKey.map((column) => [column, parts[column] ?? entity]));
+interface DailyParts {
+  readonly columns: Readonly<Record<string, string>>;
+  /** All of them but the key, as one text. */
+  readonly text: string;
 }
 
-function dailyParts(entry: LedgerEntry): Readonly<Record<string, string>> {
-  return {
+function dailyParts(entry: LedgerEntry): DailyParts {
+  const columns = {
     date: new Date(entry.startedAt).toISOString().slice(0, 10),
-    api_key: entry.payer.keyHash ?? '',
     model: modelOf(entry),
     model_group: entry.group ?? '',
     custom_llm_provider: entry.provider ?? '',
     endpoint: entry.endpoint,
   };
+  return { columns: { ...columns, api_key: entry.payer.keyHash ?? '' }, text: JSON.stringify(columns) };
+}
+
+function addTo(totals: Map<string, Row>, table: Table, entity: string, parts: DailyParts, sums: DailySums): void {
+  const hasKey = table.columns.api_key !== undefined;
+  const key = `${parts.text} ${hasKey ? parts.columns.api_key : ''} ${entity}`;
+  const row = totals.get(key);
+  if (row === undefined) totals.set(key, { ...keyIn(table, entity, parts), ...sums });
+  // Both sides were made by the same function, so they are of the same type.
+  else for (const name of DAILY_SUMS) row[name] = (row[name] as number) + (sums[name] as number);
+}
+
+/** The columns of a daily table's key. */
+function keyIn({ primaryKey }: Table, entity: string, { columns }: DailyParts): Row {
+  return Object.fromEntries(primaryKey.map((column) => [column, columns[column] ?? entity]));
 }
 
 /** What a batch adds to each account in each quarter of an hour; entries that cost nothing add nothing. */
@@ -247,29 +260,4 @@ export function spendByAccount(
     }
   }
   return Map.groupBy(byId.values(), ({ account }) => account.type);
-}
-
-/** Sums of rows that have the same key. */
-class Totals {
-  readonly #sums: readonly string[];
-  readonly #byKey = new Map<string, Row>();
-
-  constructor(sums: readonly string[]) {
-    this.#sums = sums;
-  }
-
-  add(key: Row, sums: Readonly<Record<string, number | bigint>>): void {
-    const text = JSON.stringify(Object.values(key));
-    const row = this.#byKey.get(text);
-    if (row === undefined) {
-      this.#byKey.set(text, { ...key, ...sums });
-      return;
-    }
-    // Both sides were made by the same function, so they are of the same type.
-    for (const name of this.#sums) row[name] = (row[name] as number) + (sums[name] as number);
-  }
-
-  get rows(): readonly Row[] {
-    return [...this.#byKey.values()];
-  }
 }
