@@ -39,9 +39,12 @@ export class DatabaseLedger implements LedgerStore {
       const reason = unfit(entry);
       return reason === null ? [] : [{ entry, reason }];
     });
+    if (rejected.length === 0) return this.#write(entries, rejected);
     const bad = new Set(rejected.map(({ entry }) => entry));
-    const fit = entries.filter((entry) => !bad.has(entry));
-    return this.#write(fit, rejected);
+    return this.#write(
+      entries.filter((entry) => !bad.has(entry)),
+      rejected,
+    );
   }
 
   /** Puts an entry aside that `write` does not take for reasons of its own. Taking the same one again is no error. */
@@ -106,8 +109,9 @@ const NOTHING: WriteReport = { written: 0, duplicates: 0, rejected: [] };
 async function insertLogs(session: Session, entries: readonly LedgerEntry[]): Promise<readonly LedgerEntry[]> {
   const byId = new Map(entries.map((entry) => [entry.requestId as string, entry]));
   if (byId.size === 0) return [];
-  const inserted = await insertRows(session, spendLogTable, [...byId.values()].map(logRow), SKIP);
-  return [...byId.values()].filter(({ requestId }) => inserted.has(requestId));
+  const unique = [...byId.values()];
+  const inserted = await insertRows(session, spendLogTable, unique.map(logRow), SKIP);
+  return inserted === 'all' ? unique : unique.filter(({ requestId }) => inserted.has(requestId));
 }
 
 async function addTotals(session: Session, entries: readonly LedgerEntry[]): Promise<void> {
@@ -129,7 +133,8 @@ async function createCustomers(session: Session, entries: readonly LedgerEntry[]
   const ids = new Set(entries.flatMap(({ payer }) => payer.customerId ?? []));
   if (ids.size === 0) return;
   const given = [...ids].map((user_id) => ({ user_id }));
-  const created = await insertRows(session, customerTable, given, SKIP);
+  const inserted = await insertRows(session, customerTable, given, SKIP);
+  const created = inserted === 'all' ? ids : inserted;
   if (created.size === 0) return;
   await sql`update ${nameOf(session, customerTable)} as present set spend_offset_nano = -cast(coalesce(
       (select sum(spend_nano) from ${nameOf(session, spendBucketTable)}

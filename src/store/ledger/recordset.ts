@@ -17,16 +17,21 @@ export type Rows = readonly Readonly<Record<string, unknown>>[];
 /** What happens to a row that is there already. `add`: the named sums grow by those of the new row. */
 export type OnConflict = { readonly kind: 'skip' } | { readonly kind: 'add'; readonly sums: readonly string[] };
 
-/** Adds rows in the order of the primary key, and returns the first column of that key for each that was not skipped. */
+/**
+ * Adds rows in the order of the primary key.
+ *
+ * @returns the first column of that key for each row that was not skipped, or that none was
+ */
 export async function insertRows(
   session: Session,
   table: Table,
   rows: Rows,
   conflict: OnConflict,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlySet<string> | 'all'> {
   const names = Object.keys(rows[0] ?? {});
   const write = () => insertText(session, table, names, conflict);
   const result = await run(session, { purpose: `insert ${table.name} ${names}`, table, names, write }, rows);
+  if (Number(result.numAffectedRows) === rows.length) return 'all';
   return new Set(result.rows.map((row) => String(row[table.primaryKey[0] ?? ''])));
 }
 
@@ -108,11 +113,6 @@ function run(session: Session, { purpose, table, names, write }: BulkStatement, 
 
 function eachRow({ columns, primaryKey }: Table, names: readonly string[], rows: Rows): EachRow {
   const kinds = names.map((name) => columns[name]?.kind ?? 'text');
-  const values = sqliteRows(rows, names, kinds);
   const [first = ''] = primaryKey;
-  const index = names.indexOf(first);
-  return new EachRow(
-    values,
-    values.map((row) => ({ [first]: row[index] })),
-  );
+  return new EachRow(sqliteRows(rows, names, kinds), { name: first, place: names.indexOf(first) });
 }

@@ -1,6 +1,6 @@
 import { ERRORS } from '../../core/errors.ts';
 import type { FailureRecord, LedgerEntry } from '../../core/ledger-entry.ts';
-import { NO_USAGE } from '../../core/usage.ts';
+import { NO_USAGE, type Usage } from '../../core/usage.ts';
 import { dailyTables } from '../schema/spend.ts';
 import type { Table } from '../schema/table.ts';
 import { type Account, type AccountType, accountId, accountsOf } from './accounts.ts';
@@ -22,8 +22,10 @@ export function unfit(entry: LedgerEntry): string | null {
   if (!(Number.isInteger(status) && status >= 0 && status < 1000)) return `its status is ${status}`;
   for (const length of [duration, overhead, firstByte ?? 0])
     if (!(length >= 0 && length < LATEST)) return `it lasts ${length} ms`;
-  for (const [kind, count] of Object.entries(usage ?? {}))
+  for (const kind in usage) {
+    const count: unknown = usage[kind as keyof Usage]; // its own members, and no others
     if (typeof count === 'number' && !(Number.isSafeInteger(count) && count >= 0)) return `it used ${count} of ${kind}`;
+  }
   const { spend, assumed } = costOf(entry);
   for (const amount of [spend ?? 0n, assumed])
     if (amount < 0n || amount > LARGEST_COST) return `it cost ${amount} nano-dollars`;

@@ -29,12 +29,12 @@ export function sqliteDialect(thread: DatabaseThread): Dialect {
  */
 export class EachRow {
   readonly rows: readonly (readonly SqliteValue[])[];
-  /** What the result holds for each row that changed something. */
-  readonly results: readonly Record<string, unknown>[];
+  /** The value that the result has of each row that changed something, when there is one that did not. */
+  readonly shown: { readonly name: string; readonly place: number };
 
-  constructor(rows: readonly (readonly SqliteValue[])[], results: readonly Record<string, unknown>[]) {
+  constructor(rows: EachRow['rows'], shown: EachRow['shown']) {
     this.rows = rows;
-    this.results = results;
+    this.shown = shown;
   }
 }
 
@@ -52,10 +52,12 @@ class SqliteConnection implements DatabaseConnection {
     return { rows: rows.map(decodeRow) as Row[], numAffectedRows: BigInt(changes) }; // the query's author knows
   }
 
-  async #each<Row>(sql: string, { rows, results }: EachRow): Promise<QueryResult<Row>> {
+  async #each<Row>(sql: string, { rows, shown }: EachRow): Promise<QueryResult<Row>> {
     const { changes, unchanged } = await this.#thread.do({ kind: 'each', sql, rows });
-    const changed = unchanged.length === 0 ? results : results.filter((_, place) => !unchanged.includes(place));
-    return { rows: changed as Row[], numAffectedRows: BigInt(changes) }; // the query's author knows
+    const same = new Set(unchanged);
+    const changed = same.size === 0 ? [] : rows.filter((_, place) => !same.has(place));
+    const found = changed.map((row) => ({ [shown.name]: row[shown.place] }));
+    return { rows: found as Row[], numAffectedRows: BigInt(changes) }; // the query's author knows
   }
 
   // biome-ignore lint/correctness/useYield: required by Kysely, used by nobody here
