@@ -180,6 +180,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
   const made = new Gateway({
     ...graph,
     rootPath: '',
+    elsewhere: async () => null,
     pages: { health: page, probed: page, readiness: page, metrics: () => '' },
   });
   return {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { createControl } from '../control/control.ts';
+import type { Control } from '../control/control.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { millis } from '../core/units.ts';
 import { authenticate } from '../gateway/authenticate.ts';
 import { addCors } from '../gateway/headers.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
-import type { Handler, ServerRequest } from '../transport/server.ts';
+import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import type { Books } from './books.ts';
 import type { StoredModels } from './models.ts';
@@ -23,11 +23,29 @@ export interface AdminApiOptions {
 }
 
 /**
- * The server's handler: paths of the admin API go there, all others to the gateway, as do the questions of browsers
- * (OPTIONS), which are the same for both.
+ * The admin API, read from the disk when it is first asked: a gateway that nobody administers does without its 12 MB and
+ * starts earlier.
+ *
+ * @returns what answers a path that the gateway does not know; null when the admin API does not know it either
  */
-export function withAdminApi(gateway: Handler, { current, books, ports, rootPath, models }: AdminApiOptions): Handler {
-  const control = createControl({
+export function adminApi(options: AdminApiOptions): (request: ServerRequest) => Promise<ServerResponse | null> {
+  const { current, books, models } = options;
+  let opening: Promise<Control> | null = null;
+  return async (request) => {
+    opening ??= openControl(options);
+    const control = await opening;
+    if (!control.handles(request.path)) return null;
+    const answer = await control.handle(request);
+    if (request.method !== 'GET') await inForce([books.directory.settled(), models.settled()]);
+    const headers = [...answer.headers];
+    addCors(headers, request, current());
+    return { ...answer, headers };
+  };
+}
+
+async function openControl({ current, books, ports, rootPath, models }: AdminApiOptions): Promise<Control> {
+  const { createControl } = await import('../control/control.ts');
+  return createControl({
     store: books.store,
     clock: systemClock,
     authenticate: (request) => authenticate(request, current(), ports.keys),
@@ -37,16 +55,6 @@ export function withAdminApi(gateway: Handler, { current, books, ports, rootPath
     randomBytes: (count) => randomBytes(count),
     log: ports.log,
   });
-  const admin = async (request: ServerRequest) => {
-    const answer = await control.handle(request);
-    if (request.method !== 'GET') await inForce([books.directory.settled(), models.settled()]);
-    const headers = [...answer.headers];
-    addCors(headers, request, current());
-    return { ...answer, headers };
-  };
-  // Not async itself: a request for a model needs no promise more than it has.
-  return (request) =>
-    request.method !== 'OPTIONS' && control.handles(request.path) ? admin(request) : gateway(request);
 }
 
 /** Resolves when what was changed holds for requests to this instance, so that a client that blocked a key finds it blocked. */

@@ -21,7 +21,7 @@ import { serve as listen } from '../transport/h1-server.ts';
 import type { GatewayServer, Handler } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import { createUpstream } from '../transport/upstream-h1.ts';
-import { withAdminApi } from './admin-api.ts';
+import { adminApi } from './admin-api.ts';
 import type { ServeArguments } from './arguments.ts';
 import { openBooks } from './books.ts';
 import { readEnvFile } from './environment.ts';
@@ -243,6 +243,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     slots,
     usageRefusals,
     rootPath,
+    elsewhere: adminApi({ current, books, ports, rootPath, models }),
     pages: statusPages({
       current,
       now: systemClock.now,
@@ -254,8 +255,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     }),
   });
 
-  const answer = withAdminApi((request) => gateway.handle(request), { current, books, ports, rootPath, models });
-  const server = open(args, current, answer, ports.log);
+  const server = open(args, current, (request) => gateway.handle(request), ports.log);
   if (typeof server === 'string') {
     await books.close(LEDGER_PATIENCE);
     return server;

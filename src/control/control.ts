@@ -13,7 +13,7 @@ import { ROUTES } from './registry.ts';
 
 /** The admin API as the server sees it. */
 export interface Control {
-  /** Whether the path is one of ours; asked before the gateway's own table, for every request. */
+  /** Whether the path is one of ours. */
   handles(path: string): boolean;
   /** Answers; never rejects. */
   handle(request: ServerRequest): Promise<ServerResponse>;

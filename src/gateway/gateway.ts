@@ -25,6 +25,8 @@ export interface GatewayOptions extends ExchangeDependencies {
   readonly pages: StatusPages;
   /** `SERVER_ROOT_PATH`, without a trailing slash; '' for none. */
   readonly rootPath: string;
+  /** Answers what is neither a model's path nor a page of ours, the admin API; null when it does not know it either. */
+  elsewhere(request: ServerRequest): Promise<ServerResponse | null>;
 }
 
 /** A path that no provider is needed for. */
@@ -37,7 +39,7 @@ interface Page {
 /**
  * The data plane's front door: a path, a method, and what answers it.
  *
- * LLM requests go to an `Exchange` each; everything else is a page of this file.
+ * LLM requests go to an `Exchange` each; everything else is a page of this file, or of the admin API.
  */
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -87,7 +89,8 @@ export class Gateway {
     const page = path === null ? undefined : this.#find(path);
     if (request.method === 'OPTIONS')
       return { kind: 'whole', status: 204, headers: preflightHeaders(request, snapshot), body: null };
-    if (path === null || (page === undefined && !isLlmPath)) return this.#refuse(request, unknownPath(request));
+    if (path === null || (page === undefined && !isLlmPath))
+      return (await this.#options.elsewhere(request)) ?? this.#refuse(request, unknownPath(request));
     const methods = page?.methods ?? ['POST'];
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     if (page === undefined || !methods.includes(method))
