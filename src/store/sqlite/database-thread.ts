@@ -14,16 +14,19 @@ interface Waiting {
  * everything asked of it fails, and what was committed is in the file.
  */
 export class DatabaseThread {
-  readonly #worker = new Worker(new URL('./thread.ts', import.meta.url).href, { name: 'database', smol: true });
+  readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
   #isInTransaction = false;
   #ended: string | null = null;
+  #closing: Promise<void> | null = null;
 
-  constructor() {
+  constructor(script = new URL('./thread.ts', import.meta.url).href) {
+    this.#worker = new Worker(script, { name: 'database', smol: true });
     this.#worker.addEventListener('message', (event: MessageEvent<Answer>) => this.#answered(event.data));
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
-      this.#end(event.message);
+      // Bun puts the lines of the script before the words of the error.
+      this.#end(/^error: (.*)$/m.exec(event.message)?.[1] ?? event.message);
     });
     this.#worker.addEventListener('close', () => this.#end('it was closed'));
   }
@@ -43,7 +46,12 @@ export class DatabaseThread {
   }
 
   /** Does what was asked before, closes the file and ends. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (this.#ended === null) await this.do({ kind: 'close' });
     this.#end('it was closed');
   }
@@ -68,9 +76,5 @@ export class DatabaseThread {
 const endedError = (reason: string): StoreUnavailable =>
   new StoreUnavailable(`the thread of the embedded database has ended (${reason}): start the gateway again`);
 
-/** The kinds of error that tell the ledger of a value that no database takes. */
-const KINDS: Readonly<Record<string, new (message: string) => Error>> = { TypeError, RangeError };
-
-function errorOf({ code, name, message }: Failed): unknown {
-  return code === null ? new (KINDS[name] ?? Error)(message) : sqliteFailure(code, message);
-}
+const errorOf = ({ code, message }: Failed): Error =>
+  code === null ? new Error(message) : sqliteFailure(code, message);

@@ -27,6 +27,5 @@ export interface Done {
 export interface Failed {
   readonly kind: 'failed';
   readonly code: string | null;
-  readonly name: string;
   readonly message: string;
 }

@@ -23,9 +23,8 @@ function attempt(task: Task): Done | Failed {
   try {
     return run(task);
   } catch (error) {
-    if (!(error instanceof Error)) return { kind: 'failed', code: null, name: 'Error', message: String(error) };
     const code = error instanceof SQLiteError ? (error.code ?? '') : null;
-    return { kind: 'failed', code, name: error.name, message: error.message };
+    return { kind: 'failed', code, message: error instanceof Error ? error.message : String(error) };
   }
 }
 
