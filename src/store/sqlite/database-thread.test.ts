@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const query = (sql: string, ...values: readonly (string | number)[]): Task => ({ kind: 'query', sql, values });
 
 async function opened(): Promise<DatabaseThread> {
-  const thread = new DatabaseThread();
+  const thread = new DatabaseThread(expect.unreachable);
   await thread.do({ kind: 'open', path: join(folder, 'test.db'), settings: [] });
   await thread.do(query('create table t (a integer primary key) strict'));
   return thread;
@@ -55,12 +55,14 @@ test('a thread that was closed, or ended by itself, does nothing any more and sa
   await Promise.all([thread.close(), thread.close()]);
   await expect(thread.do(query('select 1'))).rejects.toThrow(StoreUnavailable);
 
+  const lost: string[] = [];
   const script = join(folder, 'broken.js');
   writeFileSync(script, 'self.onmessage = () => { throw new Error("out of order"); };');
-  const broken = new DatabaseThread(script);
+  const broken = new DatabaseThread((reason) => lost.push(reason), script);
   const waiting = await Promise.allSettled([broken.do(query('select 1')), broken.do(query('select 2'))]);
   const message = 'the thread of the embedded database has ended (out of order): start the gateway again';
   for (const each of waiting) expect(each).toMatchObject({ status: 'rejected', reason: { message } });
   await expect(broken.do(query('select 3'))).rejects.toThrow(StoreUnavailable);
+  expect(lost).toEqual([message]);
   await broken.close();
 });

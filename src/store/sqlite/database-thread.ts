@@ -15,12 +15,15 @@ interface Waiting {
  */
 export class DatabaseThread {
   readonly #worker: Worker;
+  readonly #onLost: (reason: string) => void;
   readonly #waiting: Waiting[] = [];
   #isInTransaction = false;
   #ended: string | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(script = new URL('./thread.ts', import.meta.url).href) {
+  /** @param onLost is told when the thread ends by itself */
+  constructor(onLost: (reason: string) => void, script = new URL('./thread.ts', import.meta.url).href) {
+    this.#onLost = onLost;
     this.#worker = new Worker(script, { name: 'database', smol: true });
     this.#worker.addEventListener('message', (event: MessageEvent<Answer>) => this.#answered(event.data));
     this.#worker.addEventListener('error', (event) => {
@@ -68,6 +71,7 @@ export class DatabaseThread {
   }
 
   #end(reason: string): void {
+    if (this.#ended === null && this.#closing === null) this.#onLost(endedError(reason).message);
     this.#ended ??= reason;
     for (const { reject } of this.#waiting.splice(0)) reject(endedError(this.#ended));
   }

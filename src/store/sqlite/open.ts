@@ -26,12 +26,16 @@ const SETTINGS = [
 export async function openSqlite(folder: string, clock: Clock): Promise<Engine> {
   mkdirSync(folder, { recursive: true });
   const lock = lockFolder(folder);
-  const thread = new DatabaseThread();
+  // A file does not go away, and a full disk shows in the calls that need it; but the thread may end.
+  const health = new StoreHealth(clock, async () => {
+    await thread.do({ kind: 'query', sql: 'select 1', values: [] });
+  });
+  const thread = new DatabaseThread((reason) => health.failed(reason));
   try {
     await thread.do({ kind: 'open', path: join(folder, 'tollgate.db'), settings: SETTINGS });
     const queries = new Kysely<Record<string, Record<string, unknown>>>({ dialect: sqliteDialect(thread) });
     await migrateSqlite(queries, folder);
-    return engineOf(queries, lock, clock);
+    return engineOf(queries, lock, health);
   } catch (error) {
     await thread.close();
     lock.release();
@@ -39,16 +43,16 @@ export async function openSqlite(folder: string, clock: Clock): Promise<Engine> 
   }
 }
 
-function engineOf(queries: Queries, lock: OwnerLock, clock: Clock): Engine {
+function engineOf(queries: Queries, lock: OwnerLock, health: StoreHealth): Engine {
   return {
     kind: 'sqlite',
     queries,
     patient: queries,
-    // A file does not go away: a full disk shows in the calls that need it.
-    health: new StoreHealth(clock, () => Promise.resolve()),
+    health,
     schema: null,
     listen: null,
     async close() {
+      health.close();
       await queries.destroy();
       lock.release();
     },
