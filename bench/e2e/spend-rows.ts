@@ -1,6 +1,6 @@
 import { SQL } from 'bun';
 import { epochMillis } from '../../src/core/units.ts';
-import { dailyTables, spendLogTable } from '../../src/store/schema/spend.ts';
+import { dailyTables, rolledUpDayTable, rollUpTable, spendLogTable } from '../../src/store/schema/spend.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ledgerEntry } from '../../test/support/store.ts';
 
@@ -31,7 +31,7 @@ export async function generateRows(
     await people(database);
     const indexes = await dropIndexes(database);
     await database.unsafe(
-      `TRUNCATE ${[spendLogTable, ...Object.values(dailyTables)].map(({ name }) => name).join(', ')}`,
+      `TRUNCATE ${[spendLogTable, ...Object.values(dailyTables), rollUpTable, rolledUpDayTable].map(({ name }) => name).join(', ')}`,
     );
     for (let from = 0; from < rows; from += BATCH) {
       await database.unsafe(insertRows(from, Math.min(rows, from + BATCH)));
@@ -44,7 +44,9 @@ export async function generateRows(
     say('daily tables');
     await compare(database);
     say('compared');
-    for (const { name } of [spendLogTable, ...Object.values(dailyTables)])
+    const days = await store.rollUp();
+    say(`${days.length} days rolled up`);
+    for (const { name } of [spendLogTable, ...Object.values(dailyTables), rollUpTable])
       await database.unsafe(`VACUUM ANALYZE ${name}`);
     await database.unsafe('ANALYZE');
     say('vacuum');
@@ -139,8 +141,9 @@ async function fillDays(database: SQL): Promise<void> {
   for (const [subject, { value, from }] of Object.entries(ENTITIES)) {
     const { name, primaryKey } = dailyTables[subject as keyof typeof dailyTables]; // a key of it
     const key = value === null ? [day, ...parts] : [value, day, 'api_key', ...parts];
+    // Day after day, as the ledger has them on the disk.
     await database.unsafe(`INSERT INTO ${name} (${primaryKey.join(', ')}, ${SUM_COLUMNS})
-      SELECT ${key.join(', ')}, ${SUMS} FROM ${from} GROUP BY ${key.map((_, index) => index + 1).join(', ')}`);
+      SELECT ${key.join(', ')}, ${SUMS} FROM ${from} GROUP BY ${key.map((_, index) => index + 1).join(', ')} ORDER BY ${key.indexOf(day) + 1}`);
   }
 }
 

@@ -108,7 +108,11 @@ const metricsOf = (entries: readonly LedgerEntry[]) => ({
 // biome-ignore lint/suspicious/noExplicitAny: rows of answers of every shape
 type Row = any;
 
-describe.each(DATABASES)('spend reports on %s', (kind) => {
+/** Whether days were added up when the reports are read: none, all, or only those without entries that came later. */
+const ROLL_UPS = ['no day rolled up', 'all days rolled up', 'some days rolled up'] as const;
+const WORLDS = DATABASES.flatMap((kind) => ROLL_UPS.map((rollUps) => [kind, rollUps] as const));
+
+describe.each(WORLDS)('spend reports on %s with %s', (kind, rollUps) => {
   let bench: ControlBench;
   const now = Date.now();
   const entries = randomEntries(ENTRIES, 1, now);
@@ -149,7 +153,12 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       ] as const)
         await writers.keys.create({ token: hashed(key), key_id, key_alias, user_id, team_id });
     });
-    for (let at = 0; at < ENTRIES; at += 100) await bench.store.ledger.write(entries.slice(at, at + 100));
+    const { ledger } = bench.store;
+    for (let at = 0; at < ENTRIES; at += 100) {
+      await ledger.write(entries.slice(at, at + 100));
+      if (rollUps !== ROLL_UPS[0] && at < ENTRIES - 100) expect(await bench.store.rollUp()).not.toEqual([]);
+    }
+    if (rollUps === ROLL_UPS[1]) expect(await bench.store.rollUp()).not.toEqual([]);
   });
 
   afterAll(() => bench.stop());

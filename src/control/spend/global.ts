@@ -114,7 +114,7 @@ export const globalRoutes = [
     tag: TAG,
     audience: 'admin',
     input: z.object({}),
-    handle: async (_, { store }) => ({ tag_names: await store.reports.names('tag', 'entity') }),
+    handle: async (_, { store }) => ({ tag_names: await store.reports.entities('tag') }),
   }),
   adminRoute({
     methods: ['GET'],
@@ -123,7 +123,7 @@ export const globalRoutes = [
     tag: TAG,
     audience: 'admin',
     input: z.object({}),
-    handle: async (_, { store }) => ({ end_users: await store.reports.names('customer', 'entity') }),
+    handle: async (_, { store }) => ({ end_users: await store.reports.entities('customer') }),
   }),
   adminRoute({
     methods: ['POST'],
