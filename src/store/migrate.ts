@@ -15,7 +15,7 @@ const OLDEST_POSTGRES = 140_000;
  * A new database is created from the definitions, which are the latest version; an older one takes the steps. Steps are
  * only ever appended. Version 1 is the first release with a database.
  */
-const STEPS: readonly ((ddl: Ddl) => readonly string[])[] = [rollUps];
+const STEPS: readonly ((ddl: Ddl) => readonly string[])[] = [version2];
 
 /** The version that this program knows. */
 export const SCHEMA_VERSION = STEPS.length + 1;
@@ -57,8 +57,11 @@ export async function migrateSqlite(queries: Queries, folder: string): Promise<v
   });
 }
 
-/** Version 2: sums of days that are over. They start empty: days are read as before until somebody adds them up. */
-function rollUps({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
+/**
+ * Sums of days that are over, which start empty: days are read as before until somebody adds them up. And the earlier
+ * hashes of keys whose rotation left no grace, as far as the audit log goes back.
+ */
+function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
   const options = tableOptions(rollUpTable);
   const key = ['subject', 'part', 'date', 'name', 'model', 'model_group', 'custom_llm_provider', 'endpoint'];
   const counters = [
@@ -74,6 +77,11 @@ function rollUps({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
     `CREATE TABLE ${qualify('litellm_dailyrollups')} (${columns.join(', ')}, PRIMARY KEY (${key.join(', ')}))${options}`,
     `CREATE TABLE ${qualify('litellm_rolledupdays')} (date ${typeNames.text} NOT NULL,
       is_complete ${typeNames.boolean} NOT NULL DEFAULT false, PRIMARY KEY (date))${options}`,
+    `INSERT INTO ${qualify('litellm_deprecatedverificationtoken')} (token, key_id, revoke_at, created_at)
+      SELECT object_id, min(before_value ->> 'key_id'), min(updated_at), min(updated_at)
+      FROM ${qualify('litellm_auditlog')}
+      WHERE table_name = 'litellm_verificationtoken' AND action = 'rotated' AND before_value ->> 'key_id' IS NOT NULL
+      GROUP BY object_id ON CONFLICT DO NOTHING`,
   ];
 }
 

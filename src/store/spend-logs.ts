@@ -33,6 +33,24 @@ export type NumberedPage =
   | { readonly kind: 'page'; readonly count: LogCount; readonly page: Page<SpendLogRow> }
   | { readonly kind: 'too-far'; readonly count: LogCount };
 
+/** Which failures are counted: those of one requested model that a provider answered with one status. */
+export interface FailureFilter {
+  /** Included. */
+  readonly from: Date;
+  /** Not included. */
+  readonly before: Date;
+  readonly requestedModel: string;
+  /** What the client was told. */
+  readonly errorCode: string;
+}
+
+/** Failures of a day (`YYYY-MM-DD`, UTC) that came from one place. */
+export interface DayOfFailures {
+  readonly date: string;
+  readonly apiBase: string;
+  readonly failures: number;
+}
+
 /** Rows that are counted, or left out for a numbered page, one by one. */
 export const MOST_COUNTED = 10_000;
 
@@ -79,6 +97,23 @@ export class SpendLogs {
   /** How many rows fit: exact where the daily tables tell, else up to `MOST_COUNTED`. */
   async count(filter: LogFilter): Promise<LogCount> {
     return this.#countOf(filter, await this.#days(filter));
+  }
+
+  /** Failures by day, and by where the provider was called; those that no provider was called for are left out. */
+  async failures({ from, before, requestedModel, errorCode }: FailureFilter): Promise<readonly DayOfFailures[]> {
+    const { kind, queries } = this.#session;
+    const date =
+      kind === 'postgres'
+        ? sql`to_char("startTime" at time zone 'UTC', 'YYYY-MM-DD')`
+        : sql`substr("startTime", 1, 10)`;
+    const where = {
+      ...{ status: { literal: 'failure' }, startTime: { from, before } },
+      ...{ error_code: errorCode, requested_model: requestedModel, api_base: { not: null } },
+    };
+    const { rows } = await sql<{ date: string; api_base: string; failures: bigint }>`
+      select ${date} as date, api_base, count(*) as failures from ${nameOf(this.#session, spendLogTable)}
+      where ${conditions(this.#session, where)} group by 1, 2 order by 1, 2`.execute(queries);
+    return rows.map((row) => ({ date: row.date, apiBase: row.api_base, failures: Number(row.failures) }));
   }
 
   /** The row of a request, by our id or, where it was given one, by the client's label. */
