@@ -4,7 +4,16 @@ import { epochMillis } from '../../src/core/units.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
 import { testDatabase } from '../support/postgres/database.ts';
-import { costs, DATABASES, ledgerEntry, nanoUsd, payer, type TestStore, testStore } from '../support/store.ts';
+import {
+  costs,
+  DATABASES,
+  ledgerEntry,
+  nanoUsd,
+  OPERATOR,
+  payer,
+  type TestStore,
+  testStore,
+} from '../support/store.ts';
 
 const DAY = 86_400_000;
 const dayOf = (moment: number): string => new Date(moment).toISOString().slice(0, 10);
@@ -97,21 +106,29 @@ describe.each(DATABASES)('roll-ups of days on %s', (kind) => {
   });
 });
 
-test('a PostgreSQL database of schema version 1 gets the tables that a new one has', async () => {
+test('a PostgreSQL database of version 1 gets the tables that a new one has, and the hashes that keys had', async () => {
   const { url, drop } = await testDatabase();
   const sql = new SQL(url, { max: 1 });
   const columns = () =>
     sql.unsafe(`SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default
       FROM information_schema.columns WHERE table_name IN ('litellm_dailyrollups', 'litellm_rolledupdays') ORDER BY 1, 2`);
   const keys = () => sql.unsafe(`SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'litellm_%roll%' ORDER BY 1`);
-  const open = async () => (await openStore({ clock: systemClock, postgres: { url }, dataDir: '' })).close();
+  const open = () => openStore({ clock: systemClock, postgres: { url }, dataDir: '' });
   try {
-    await open();
+    const first = await open();
+    await first.change(OPERATOR, async ({ keys }) => {
+      await keys.create({ token: 'hash-1', key_id: 'id' });
+      await keys.rotate('hash-1', { token: 'hash-2', patch: {}, graceUntil: null });
+    });
+    await first.close();
     const created = [await columns(), await keys()];
     expect(created[0]).toHaveLength(20);
     await sql.unsafe('DROP TABLE litellm_dailyrollups; DROP TABLE litellm_rolledupdays;');
+    await sql.unsafe('DELETE FROM litellm_deprecatedverificationtoken');
     await sql.unsafe('UPDATE litellm_schemaversion SET version = 1');
-    await open();
+    const stepped = await open();
+    expect(await stepped.read.keys.hashesOf('id')).toEqual(['hash-2', 'hash-1']);
+    await stepped.close();
     expect([await columns(), await keys()]).toEqual(created);
     expect(await sql.unsafe('SELECT version::int FROM litellm_schemaversion')).toEqual([{ version: 2 }]);
   } finally {

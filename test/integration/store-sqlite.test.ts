@@ -101,8 +101,13 @@ describe('the embedded database', () => {
     await opened.close();
   });
 
-  test('of schema version 1 gets the tables that a new one has', async () => {
-    await (await open()).close();
+  test('of schema version 1 gets the tables that a new one has, and the hashes that keys had', async () => {
+    const first = await open();
+    await first.change(OPERATOR, async ({ keys }) => {
+      await keys.create({ token: 'hash-1', key_id: 'id' });
+      await keys.rotate('hash-1', { token: 'hash-2', patch: {}, graceUntil: null });
+    });
+    await first.close();
     const database = () => new Database(join(dataDir, 'tollgate.db'));
     const columns = (of: Database) =>
       ['litellm_dailyrollups', 'litellm_rolledupdays'].map((table) =>
@@ -113,9 +118,12 @@ describe('the embedded database', () => {
     expect(created.map((table) => table.length)).toEqual([18, 2]);
     before.run('DROP TABLE litellm_dailyrollups');
     before.run('DROP TABLE litellm_rolledupdays');
+    before.run('DELETE FROM litellm_deprecatedverificationtoken');
     before.run('UPDATE litellm_schemaversion SET version = 1');
     before.close();
-    await (await open()).close();
+    const stepped = await open();
+    expect(await stepped.read.keys.hashesOf('id')).toEqual(['hash-2', 'hash-1']);
+    await stepped.close();
     const after = database();
     expect(columns(after)).toEqual(created);
     expect(after.query('SELECT version FROM litellm_schemaversion').get()).toEqual({ version: 2 });
