@@ -59,7 +59,7 @@ export async function migrateSqlite(queries: Queries, folder: string): Promise<v
 
 /**
  * Sums of days that are over, which start empty: days are read as before until somebody adds them up. And the earlier
- * hashes of keys whose rotation left no grace, as far as the audit log goes back.
+ * hashes of keys whose rotation left no grace, as far as the audit log goes back. And an index of what providers limited.
  */
 function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
   const options = tableOptions(rollUpTable);
@@ -77,6 +77,8 @@ function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] 
     `CREATE TABLE ${qualify('litellm_dailyrollups')} (${columns.join(', ')}, PRIMARY KEY (${key.join(', ')}))${options}`,
     `CREATE TABLE ${qualify('litellm_rolledupdays')} (date ${typeNames.text} NOT NULL,
       is_complete ${typeNames.boolean} NOT NULL DEFAULT false, PRIMARY KEY (date))${options}`,
+    `CREATE INDEX "litellm_spendlogs_limited_idx" ON ${qualify('litellm_spendlogs')}
+      (requested_model, "startTime", api_base) WHERE status = 'failure' AND error_code = '429'`,
     `INSERT INTO ${qualify('litellm_deprecatedverificationtoken')} (token, key_id, revoke_at, created_at)
       SELECT object_id, min(before_value ->> 'key_id'), min(updated_at), min(updated_at)
       FROM ${qualify('litellm_auditlog')}

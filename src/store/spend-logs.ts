@@ -33,22 +33,20 @@ export type NumberedPage =
   | { readonly kind: 'page'; readonly count: LogCount; readonly page: Page<SpendLogRow> }
   | { readonly kind: 'too-far'; readonly count: LogCount };
 
-/** Which failures are counted: those of one requested model that a provider answered with one status. */
-export interface FailureFilter {
+/** Which requests are counted: those for one model. */
+export interface LimitedFilter {
   /** Included. */
   readonly from: Date;
   /** Not included. */
   readonly before: Date;
   readonly requestedModel: string;
-  /** What the client was told. */
-  readonly errorCode: string;
 }
 
-/** Failures of a day (`YYYY-MM-DD`, UTC) that came from one place. */
-export interface DayOfFailures {
+/** Requests of a day (`YYYY-MM-DD`, UTC) that ended with a 429 of one place. */
+export interface DayOfLimits {
   readonly date: string;
   readonly apiBase: string;
-  readonly failures: number;
+  readonly requests: number;
 }
 
 /** Rows that are counted, or left out for a numbered page, one by one. */
@@ -99,21 +97,21 @@ export class SpendLogs {
     return this.#countOf(filter, await this.#days(filter));
   }
 
-  /** Failures by day, and by where the provider was called; those that no provider was called for are left out. */
-  async failures({ from, before, requestedModel, errorCode }: FailureFilter): Promise<readonly DayOfFailures[]> {
+  /** Requests that ended with a provider's 429, by day and by where it was called; an index of these alone has them. */
+  async limited({ from, before, requestedModel }: LimitedFilter): Promise<readonly DayOfLimits[]> {
     const { kind, queries } = this.#session;
     const date =
       kind === 'postgres'
         ? sql`to_char("startTime" at time zone 'UTC', 'YYYY-MM-DD')`
         : sql`substr("startTime", 1, 10)`;
     const where = {
-      ...{ status: { literal: 'failure' }, startTime: { from, before } },
-      ...{ error_code: errorCode, requested_model: requestedModel, api_base: { not: null } },
+      ...{ status: { literal: 'failure' }, error_code: { literal: '429' } },
+      ...{ requested_model: requestedModel, startTime: { from, before }, api_base: { not: null } },
     };
-    const { rows } = await sql<{ date: string; api_base: string; failures: bigint }>`
-      select ${date} as date, api_base, count(*) as failures from ${nameOf(this.#session, spendLogTable)}
+    const { rows } = await sql<{ date: string; api_base: string; requests: number }>`
+      select ${date} as date, api_base, count(*) as requests from ${nameOf(this.#session, spendLogTable)}
       where ${conditions(this.#session, where)} group by 1, 2 order by 1, 2`.execute(queries);
-    return rows.map((row) => ({ date: row.date, apiBase: row.api_base, failures: Number(row.failures) }));
+    return rows.map((row) => ({ date: row.date, apiBase: row.api_base, requests: Number(row.requests) }));
   }
 
   /** The row of a request, by our id or, where it was given one, by the client's label. */

@@ -112,7 +112,10 @@ test('a PostgreSQL database of version 1 gets the tables that a new one has, and
   const columns = () =>
     sql.unsafe(`SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default
       FROM information_schema.columns WHERE table_name IN ('litellm_dailyrollups', 'litellm_rolledupdays') ORDER BY 1, 2`);
-  const keys = () => sql.unsafe(`SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'litellm_%roll%' ORDER BY 1`);
+  const keys = () =>
+    sql.unsafe(
+      `SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'litellm_%roll%' OR indexname LIKE '%limited%' ORDER BY 1`,
+    );
   const open = () => openStore({ clock: systemClock, postgres: { url }, dataDir: '' });
   try {
     const first = await open();
@@ -123,7 +126,9 @@ test('a PostgreSQL database of version 1 gets the tables that a new one has, and
     await first.close();
     const created = [await columns(), await keys()];
     expect(created[0]).toHaveLength(20);
-    await sql.unsafe('DROP TABLE litellm_dailyrollups; DROP TABLE litellm_rolledupdays;');
+    await sql.unsafe(
+      'DROP TABLE litellm_dailyrollups; DROP TABLE litellm_rolledupdays; DROP INDEX litellm_spendlogs_limited_idx',
+    );
     await sql.unsafe('DELETE FROM litellm_deprecatedverificationtoken');
     await sql.unsafe('UPDATE litellm_schemaversion SET version = 1');
     const stepped = await open();

@@ -118,6 +118,7 @@ describe('the embedded database', () => {
     expect(created.map((table) => table.length)).toEqual([18, 2]);
     before.run('DROP TABLE litellm_dailyrollups');
     before.run('DROP TABLE litellm_rolledupdays');
+    before.run('DROP INDEX litellm_spendlogs_limited_idx');
     before.run('DELETE FROM litellm_deprecatedverificationtoken');
     before.run('UPDATE litellm_schemaversion SET version = 1');
     before.close();
@@ -126,6 +127,7 @@ describe('the embedded database', () => {
     await stepped.close();
     const after = database();
     expect(columns(after)).toEqual(created);
+    expect(after.query(`SELECT sql FROM sqlite_master WHERE name LIKE '%limited_idx'`).all()).toHaveLength(1);
     expect(after.query('SELECT version FROM litellm_schemaversion').get()).toEqual({ version: 2 });
     after.close();
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DayOfFailures } from '../../store/spend-logs.ts';
+import type { DayOfLimits } from '../../store/spend-logs.ts';
 import type { DailyGroup, DailySum } from '../../store/spend-reports.ts';
 import { id } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
@@ -18,7 +18,7 @@ const MOST_MODELS = 10;
 /** And as many places where providers were called. */
 const MOST_PLACES = 10;
 /** Keys whose use of the cache is told: those that spent most. */
-const MOST_KEYS = 500;
+const MOST_KEYS = 100;
 
 export const activityRoutes = [
   adminRoute({
@@ -88,18 +88,18 @@ export const activityRoutes = [
   }),
 ];
 
-function rateLimited(input: z.output<typeof ofModel>, { store }: AdminContext): Promise<readonly DayOfFailures[]> {
-  return store.logs.failures({ ...stretchOf(input), requestedModel: input.model_group, errorCode: '429' });
+function rateLimited(input: z.output<typeof ofModel>, { store }: AdminContext): Promise<readonly DayOfLimits[]> {
+  return store.logs.limited({ ...stretchOf(input), requestedModel: input.model_group });
 }
 
-/** Days with their failures, wherever they came from. */
-function exceptions(failures: readonly DayOfFailures[]) {
-  const byDay = Map.groupBy(failures, ({ date }) => date);
+/** Days with their refusals, wherever they came from. */
+function exceptions(limits: readonly DayOfLimits[]) {
+  const byDay = Map.groupBy(limits, ({ date }) => date);
   const daily = [...byDay].map(([day, some]) => ({
     date: dayLabel(day),
     // Ours: the label has no year.
     day,
-    num_rate_limit_exceptions: some.reduce((sum, each) => sum + each.failures, 0),
+    num_rate_limit_exceptions: some.reduce((sum, each) => sum + each.requests, 0),
   }));
   return {
     daily_data: daily,

@@ -98,6 +98,12 @@ export const spendLogTable = table(
     specialIndexes: [
       // Failures are few, and what they say is searched: in the index, so that no row is read that does not fit.
       { name: 'failures', on: '"startTime", request_id, error_code, error_message', where: `status = 'failure'` },
+      // What providers limited, counted by day and place without reading a row.
+      {
+        name: 'limited',
+        on: 'requested_model, "startTime", api_base',
+        where: `status = 'failure' AND error_code = '429'`,
+      },
       { name: 'sessions', on: 'session_id, "startTime"', where: 'session_id IS NOT NULL' },
       // As lists sort by it (`repository.ts`).
       { name: 'dearest', on: 'coalesce(spend_nano, -1), request_id, "startTime"', where: null },
