@@ -75,6 +75,7 @@ function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] 
   ];
   return [
     `CREATE TABLE ${qualify('litellm_dailyrollups')} (${columns.join(', ')}, PRIMARY KEY (${key.join(', ')}))${options}`,
+    `CREATE INDEX "litellm_dailyrollups_subject_part_date_idx" ON ${qualify('litellm_dailyrollups')} (subject, part, date)`,
     `CREATE TABLE ${qualify('litellm_rolledupdays')} (date ${typeNames.text} NOT NULL,
       is_complete ${typeNames.boolean} NOT NULL DEFAULT false, PRIMARY KEY (date))${options}`,
     `CREATE INDEX "litellm_spendlogs_limited_idx" ON ${qualify('litellm_spendlogs')}
