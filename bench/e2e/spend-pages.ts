@@ -115,7 +115,12 @@ function pages(): readonly Page[] {
   return [
     logs('newest', {}, { start_date: at(1) }, { start_date: at(7) }, { start_date: at(30) }),
     logs('far in', { page: Math.floor(deepest / 2) }, { page: deepest }, { page: Math.floor(deepest / 10) }),
-    logs('a key', ...[0, 1, 50, 700, 1999].map((n) => ({ api_key: key(n) })), { api_key: key(0), page: 20 }),
+    logs(
+      'a key',
+      ...[0, 1, 50, 700, 1999].map((n) => ({ api_key: key(n) })),
+      { api_key: key(0), page: 20 },
+      { api_key: 'key-9' },
+    ),
     logs('a user', { user_id: 'user-0' }, { user_id: 'user-499' }, { user_id: 'user-0', page: 30 }),
     logs('a team', { team_id: 'team-0' }, { team_id: 'team-49' }, { team_id: 'team-0', page: 100 }),
     logs('a customer', { end_user: 'customer-0' }, { end_user: 'customer-4999' }),
@@ -198,6 +203,12 @@ function pages(): readonly Page[] {
       sets: [...ranges, { start_date: dayAt(90), end_date: dayAt(0) }],
     },
     { name: '/global/activity/model', path: '/global/activity/model', sets: ranges },
+    ...['/global/activity/exceptions', '/global/activity/exceptions/deployment'].map((path) => ({
+      name: path,
+      path,
+      sets: ranges.map((set) => ({ ...set, model_group: 'group-2' })),
+    })),
+    { name: '/global/activity/cache_hits', path: '/global/activity/cache_hits', sets: ranges },
     ...['user', 'team', 'tag', 'customer'].map((subject) => ({
       name: `/${subject}/daily/activity`,
       path: `/${subject}/daily/activity`,

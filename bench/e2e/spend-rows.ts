@@ -1,6 +1,6 @@
 import { SQL } from 'bun';
 import { epochMillis } from '../../src/core/units.ts';
-import { dailyTables, spendLogTable } from '../../src/store/schema/spend.ts';
+import { dailyTables, rolledUpDayTable, rollUpTable, spendLogTable } from '../../src/store/schema/spend.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ledgerEntry } from '../../test/support/store.ts';
 
@@ -14,7 +14,7 @@ const SCHEMA = 'public';
 /**
  * Fills the log with rows, spread evenly over ninety days up to now, and the daily tables with their sums.
  *
- * Few keys make most requests, few models answer most. The database writes the rows itself; that the daily tables then
+ * Rows and days lie on the disk in the order of time, as the ledger writes them. Few keys make most requests, few models answer most. The database writes the rows itself; that the daily tables then
  * hold what the ledger would have written is compared at the end.
  *
  * @throws Error when a daily table does not add up to the rows
@@ -31,10 +31,10 @@ export async function generateRows(
     await people(database);
     const indexes = await dropIndexes(database);
     await database.unsafe(
-      `TRUNCATE ${[spendLogTable, ...Object.values(dailyTables)].map(({ name }) => name).join(', ')}`,
+      `TRUNCATE ${[spendLogTable, ...Object.values(dailyTables), rollUpTable, rolledUpDayTable].map(({ name }) => name).join(', ')}`,
     );
     for (let from = 0; from < rows; from += BATCH) {
-      await database.unsafe(insertRows(from, Math.min(rows, from + BATCH)));
+      await database.unsafe(insertRows(from, Math.min(rows, from + BATCH), rows));
       say(`${Math.min(rows, from + BATCH)} rows`);
     }
     for (const statement of indexes) await database.unsafe(statement);
@@ -44,7 +44,9 @@ export async function generateRows(
     say('daily tables');
     await compare(database);
     say('compared');
-    for (const { name } of [spendLogTable, ...Object.values(dailyTables)])
+    const days = await store.rollUp();
+    say(`${days.length} days rolled up`);
+    for (const { name } of [spendLogTable, ...Object.values(dailyTables), rollUpTable])
       await database.unsafe(`VACUUM ANALYZE ${name}`);
     await database.unsafe('ANALYZE');
     say('vacuum');
@@ -84,7 +86,7 @@ async function dropIndexes(database: SQL): Promise<readonly string[]> {
 }
 
 /** One in twelve fails, one in fifty has no known price, one in five has tags, one in ten a session. */
-function insertRows(from: number, before: number): string {
+function insertRows(from: number, before: number, rows: number): string {
   const { days, keys, users, teams, customers, models, tags } = WORLD;
   const columns = `request_id, call_id, call_type, api_key, key_id, key_alias, spend_nano, assumed_nano, cost_status,
     total_tokens, prompt_tokens, completion_tokens, cache_read_input_tokens, "startTime", "endTime", "completionStartTime",
@@ -111,7 +113,7 @@ function insertRows(from: number, before: number): string {
         'outcome', 'success', 'delay', 0, 'duration', length))
     FROM (SELECT n, key, encode(sha256(('key-' || key)::bytea), 'hex') AS hash,
         (key + floor(power(random(), 2) * 3)::int * 5) % ${models} AS model,
-        date_trunc('milliseconds', now() - random() * interval '${days} days') AS at, (random() * 1500)::int + 20 AS input,
+        date_trunc('milliseconds', now() - (1 - (n + random()) / ${rows}) * interval '${days} days') AS at, (random() * 1500)::int + 20 AS input,
         (random() * 400)::int AS output, (random() * 4000)::int + 200 AS length, random() AS price, random() AS who,
         power(random(), 4) AS cost, random() AS label, random() < 0.083 AS failed
       FROM (SELECT n, floor(${keys} * power(random(), 2))::int AS key FROM generate_series(${from}, ${before - 1}) n) AS keyed
@@ -140,7 +142,7 @@ async function fillDays(database: SQL): Promise<void> {
     const { name, primaryKey } = dailyTables[subject as keyof typeof dailyTables]; // a key of it
     const key = value === null ? [day, ...parts] : [value, day, 'api_key', ...parts];
     await database.unsafe(`INSERT INTO ${name} (${primaryKey.join(', ')}, ${SUM_COLUMNS})
-      SELECT ${key.join(', ')}, ${SUMS} FROM ${from} GROUP BY ${key.map((_, index) => index + 1).join(', ')}`);
+      SELECT ${key.join(', ')}, ${SUMS} FROM ${from} GROUP BY ${key.map((_, index) => index + 1).join(', ')} ORDER BY ${key.indexOf(day) + 1}`);
   }
 }
 

@@ -9,6 +9,7 @@ import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import type { Books } from './books.ts';
 import type { StoredModels } from './models.ts';
+import { pricingPorts } from './pricing.ts';
 
 /** How long an answer waits for the change that it tells of to be in force; everywhere it is within a second. */
 const PATIENCE = millis(500);
@@ -17,7 +18,7 @@ const PATIENCE = millis(500);
 export interface AdminApiOptions {
   current(): Snapshot;
   readonly books: Pick<Books, 'store' | 'directory'>;
-  readonly ports: Pick<GatewayPorts, 'keys' | 'log'>;
+  readonly ports: Pick<GatewayPorts, 'keys' | 'log' | 'tokens'>;
   readonly rootPath: string;
   readonly models: StoredModels;
 }
@@ -52,6 +53,7 @@ async function openControl({ current, books, ports, rootPath, models }: AdminApi
     directory: () => books.directory.roster,
     settings: () => ({ ...current().server.newcomers, errorProfile: current().server.errorProfile, rootPath }),
     models: models.ports,
+    pricing: pricingPorts(current, ports.tokens),
     randomBytes: (count) => randomBytes(count),
     log: ports.log,
   });

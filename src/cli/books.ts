@@ -3,6 +3,7 @@ import { AppliedPositions } from '../control/balances/applied-positions.ts';
 import { BalanceKeeper } from '../control/balances/balance-keeper.ts';
 import { DirectoryKeeper } from '../control/directory/directory.ts';
 import { KeyFinder } from '../control/directory/key-finder.ts';
+import { RollUpKeeper } from '../control/roll-ups/roll-up-keeper.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { type Millis, seconds, usd } from '../core/units.ts';
@@ -101,6 +102,9 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   const alerts = openAlerts(store, env, log);
   const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
   const balances = new BalanceKeeper(store, positions, budgets, systemClock);
+  const rollUps = new RollUpKeeper(store, systemClock, (reason) =>
+    log.warn('days that are over cannot be added up; reports read all their rows', { reason }),
+  );
   const admission = new VirtualKeyAdmission({
     clock: systemClock,
     directory: () => directory.roster,
@@ -114,6 +118,8 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   });
   directory.start();
   balances.start();
+  // The embedded database would do it on the thread that serves, for reports that few rows make fast anyway.
+  if (store.kind === 'postgres') rollUps.start();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
   observe(registry, { store, directory, balances, admission });
   return {
@@ -121,6 +127,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     entries: requestLedger(ledger, positions),
     async close(patience) {
       alerts.close();
+      rollUps.close();
       balances.close();
       directory.close();
       const left = await ledger.close(patience);

@@ -3,7 +3,9 @@ import type { Clock } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Directory, Principal } from '../core/identity.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { BillingTerms, Price } from '../core/price.ts';
 import type { NewcomerSettings } from '../core/snapshot.ts';
+import type { Usage } from '../core/usage.ts';
 import type { SecretBox } from '../secrets/secret-box.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerRequest } from '../transport/server.ts';
@@ -18,6 +20,8 @@ export interface ControlPorts {
   settings(): ControlSettings;
   /** What models and credentials of the database need. */
   readonly models: ModelPorts;
+  /** What telling a cost needs. */
+  readonly pricing: PricingPorts;
   /** Fresh random bytes, unguessable. */
   randomBytes(count: number): Uint8Array;
   readonly log: {
@@ -37,6 +41,28 @@ export interface ModelPorts {
   problem(model: StoredModel): string | null;
   /** Parameters or credentials as answers may show them. */
   masked(values: JsonObject): JsonObject;
+}
+
+/** What telling a cost needs of configuration, prices and tokenizers. */
+export interface PricingPorts {
+  /** The first deployment of the plan for this model, else the known model of that name; null when there is neither. */
+  find(model: string): PricedModel | null;
+  /** Discounts and margins in force. */
+  terms(): BillingTerms;
+  /** Tokens of a chat's messages, as the model counts them; null when nobody knows in time. */
+  countTokens(model: PricedModel, messages: readonly JsonObject[]): Promise<number | null>;
+  /** What an answer in the shape of OpenAI's says that it used; null when it says nothing. */
+  usageOf(completion: JsonObject): Usage | null;
+}
+
+/** A model, and what it charges; null when nobody knows. */
+export interface PricedModel {
+  /** As it was asked for. */
+  readonly name: string;
+  readonly provider: string;
+  readonly price: Price | null;
+  /** The model whose tokenizer counts. */
+  readonly tokenizedAs: string;
 }
 
 /** The part of the configuration that the admin API obeys. */

@@ -82,7 +82,7 @@ function windowsOf(legs: readonly Leg[]): readonly Window[] {
 }
 
 /** The model whose tokenizer counts: an Azure deployment's name may say nothing, its `base_model` does. */
-function tokenizedAs({ info, model }: Deployment): string {
+export function tokenizedAs({ info, model }: Deployment): string {
   return stringMember(info, 'base_model') ?? model;
 }
 

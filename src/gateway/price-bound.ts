@@ -65,8 +65,12 @@ function ratesOf(deployment: Deployment, model: string, terms: BillingTerms): Mo
   return withMargin(dearest(price), margin);
 }
 
-/** Which of a pattern's models is asked for only the request knows: here, the part of its name that the star stands for. */
-function priceOf({ price, isWildcard, provider, model: upstream }: Deployment, asked: string): Price | null {
+/**
+ * What a deployment charges for a model that is asked for.
+ *
+ * Which of a pattern's models that is only the request knows: here, the part of its name that the star stands for.
+ */
+export function priceOf({ price, isWildcard, provider, model: upstream }: Deployment, asked: string): Price | null {
   if (price !== null || !isWildcard) return price;
   const name = upstream.includes('*') ? asked.slice(asked.indexOf('/') + 1) : upstream;
   return knownModel(provider, name).price;

@@ -42,7 +42,7 @@ const SPEND = ['/spend/keys', '/spend/users', '/spend/tags', '/spend/calculate',
 const OWN_SPEND = [
   ...['/spend/logs/*', '/global/spend/logs', '/global/spend/tags', '/global/spend/keys', '/global/spend/models'],
   ...['/global/spend/provider', '/global/spend/end_users', '/global/activity', '/global/activity/model'],
-  ...['/user/daily/*', '/team/daily/*'],
+  ...['/global/activity/cache_hits', '/user/daily/*', '/team/daily/*'],
 ];
 const GLOBAL_SPEND = [
   ...['/global/spend', '/global/spend/logs', '/global/spend/keys', '/global/spend/teams', '/global/spend/end_users'],

@@ -3,6 +3,7 @@ import type { PostgresAddress } from './address.ts';
 import type { Queries } from './engine.ts';
 import { StoreRefused } from './errors.ts';
 import { createTable, type Ddl, postgresDdl, SQLITE_DDL } from './schema/ddl.ts';
+import { rollUpTable } from './schema/spend.ts';
 import { TABLES, versionTable } from './schema/tables.ts';
 
 /** The oldest PostgreSQL that has what we use and is still maintained in 2026. */
@@ -14,7 +15,7 @@ const OLDEST_POSTGRES = 140_000;
  * A new database is created from the definitions, which are the latest version; an older one takes the steps. Steps are
  * only ever appended. Version 1 is the first release with a database.
  */
-const STEPS: readonly ((ddl: Ddl) => readonly string[])[] = [];
+const STEPS: readonly ((ddl: Ddl) => readonly string[])[] = [version2];
 
 /** The version that this program knows. */
 export const SCHEMA_VERSION = STEPS.length + 1;
@@ -54,6 +55,37 @@ export async function migrateSqlite(queries: Queries, folder: string): Promise<v
     const tables = await sql<{ name: string }>`select name from sqlite_master`.execute(transaction);
     await migrate(transaction, SQLITE_DDL, new Set(tables.rows.map(({ name }) => name)), folder);
   });
+}
+
+/**
+ * Sums of days that are over, which start empty: days are read as before until somebody adds them up. And the earlier
+ * hashes of keys whose rotation left no grace, as far as the audit log goes back. And an index of what providers limited.
+ */
+function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
+  const options = tableOptions(rollUpTable);
+  const key = ['subject', 'part', 'date', 'name', 'model', 'model_group', 'custom_llm_provider', 'endpoint'];
+  const counters = [
+    ...['prompt_tokens', 'completion_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'],
+    ...['api_requests', 'successful_requests', 'failed_requests', 'unpriced_requests', 'row_count'],
+  ];
+  const columns = [
+    ...key.map((name) => `"${name}" ${typeNames.text} NOT NULL`),
+    ...counters.map((name) => `"${name}" ${typeNames.integer} NOT NULL DEFAULT 0`),
+    `"spend_nano" ${typeNames.nano} NOT NULL DEFAULT 0`,
+  ];
+  return [
+    `CREATE TABLE ${qualify('litellm_dailyrollups')} (${columns.join(', ')}, PRIMARY KEY (${key.join(', ')}))${options}`,
+    `CREATE INDEX "litellm_dailyrollups_subject_part_date_idx" ON ${qualify('litellm_dailyrollups')} (subject, part, date)`,
+    `CREATE TABLE ${qualify('litellm_rolledupdays')} (date ${typeNames.text} NOT NULL,
+      is_complete ${typeNames.boolean} NOT NULL DEFAULT false, PRIMARY KEY (date))${options}`,
+    `CREATE INDEX "litellm_spendlogs_limited_idx" ON ${qualify('litellm_spendlogs')}
+      (requested_model, "startTime", api_base) WHERE status = 'failure' AND error_code = '429'`,
+    `INSERT INTO ${qualify('litellm_deprecatedverificationtoken')} (token, key_id, revoke_at, created_at)
+      SELECT object_id, min(before_value ->> 'key_id'), min(updated_at), min(updated_at)
+      FROM ${qualify('litellm_auditlog')}
+      WHERE table_name = 'litellm_verificationtoken' AND action = 'rotated' AND before_value ->> 'key_id' IS NOT NULL
+      GROUP BY object_id ON CONFLICT DO NOTHING`,
+  ];
 }
 
 async function migrate(queries: Queries, ddl: Ddl, existing: ReadonlySet<string>, place: string): Promise<void> {

@@ -33,6 +33,22 @@ export type NumberedPage =
   | { readonly kind: 'page'; readonly count: LogCount; readonly page: Page<SpendLogRow> }
   | { readonly kind: 'too-far'; readonly count: LogCount };
 
+/** Which requests are counted: those for one model. */
+export interface LimitedFilter {
+  /** Included. */
+  readonly from: Date;
+  /** Not included. */
+  readonly before: Date;
+  readonly requestedModel: string;
+}
+
+/** Requests of a day (`YYYY-MM-DD`, UTC) that ended with a 429 of one place. */
+export interface DayOfLimits {
+  readonly date: string;
+  readonly apiBase: string;
+  readonly requests: number;
+}
+
 /** Rows that are counted, or left out for a numbered page, one by one. */
 export const MOST_COUNTED = 10_000;
 
@@ -79,6 +95,23 @@ export class SpendLogs {
   /** How many rows fit: exact where the daily tables tell, else up to `MOST_COUNTED`. */
   async count(filter: LogFilter): Promise<LogCount> {
     return this.#countOf(filter, await this.#days(filter));
+  }
+
+  /** Requests that ended with a provider's 429, by day and by where it was called; an index of these alone has them. */
+  async limited({ from, before, requestedModel }: LimitedFilter): Promise<readonly DayOfLimits[]> {
+    const { kind, queries } = this.#session;
+    const date =
+      kind === 'postgres'
+        ? sql`to_char("startTime" at time zone 'UTC', 'YYYY-MM-DD')`
+        : sql`substr("startTime", 1, 10)`;
+    const where = {
+      ...{ status: { literal: 'failure' }, error_code: { literal: '429' } },
+      ...{ requested_model: requestedModel, startTime: { from, before }, api_base: { not: null } },
+    };
+    const { rows } = await sql<{ date: string; api_base: string; requests: number }>`
+      select ${date} as date, api_base, count(*) as requests from ${nameOf(this.#session, spendLogTable)}
+      where ${conditions(this.#session, where)} group by 1, 2 order by 1, 2`.execute(queries);
+    return rows.map((row) => ({ date: row.date, apiBase: row.api_base, requests: Number(row.requests) }));
   }
 
   /** The row of a request, by our id or, where it was given one, by the client's label. */

@@ -1,24 +1,12 @@
 import { sql } from 'kysely';
 import type { NanoUsd } from '../core/units.ts';
+import { columnOf, type DailyFilter, type DailyGroup, type DailySubject, dayRows, whereOf } from './day-rows.ts';
+import { DAILY_SUMS } from './ledger/rows.ts';
 import { type Page, TableReader } from './repository.ts';
 import { dailyTables } from './schema/spend.ts';
-import { type Session, sumOf } from './session.ts';
-import { type Condition, conditions } from './where.ts';
+import { nameOf, type Session, sumOf } from './session.ts';
 
-/** Whose days are summed. `user` has every request, also those of nobody (`''`); `everything` knows no keys. */
-export type DailySubject = keyof typeof dailyTables;
-
-/** By what the days may be told apart. `everything` has neither `entity` nor `api_key`. */
-export type DailyGroup = 'date' | 'entity' | 'api_key' | 'model' | 'model_group' | 'custom_llm_provider' | 'endpoint';
-
-/** Which days, and of them which parts. Dates are `YYYY-MM-DD`, UTC, both included. */
-export interface DailyFilter {
-  readonly subject: DailySubject;
-  readonly from: string;
-  readonly until: string;
-  /** Values of which a part must have one. */
-  readonly only?: Readonly<Partial<Record<Exclude<DailyGroup, 'date'>, readonly string[]>>>;
-}
+export type { DailyFilter, DailyGroup, DailySubject } from './day-rows.ts';
 
 export interface DailyQuery extends DailyFilter {
   readonly groupBy: readonly DailyGroup[];
@@ -58,16 +46,6 @@ const MOST_NAMES = 10_000;
 
 const GROUPS = ['date', 'entity', 'api_key', 'model', 'model_group', 'custom_llm_provider', 'endpoint'] as const;
 
-/** The column that names whose row of a daily table it is; null where it is everybody's. */
-const ENTITY: Readonly<Record<DailySubject, string | null>> = {
-  everything: null,
-  user: 'user_id',
-  team: 'team_id',
-  organization: 'organization_id',
-  customer: 'end_user_id',
-  tag: 'tag',
-};
-
 /** Sums for reports, read from the daily tables: they grow with keys, models and days, not with requests. */
 export class SpendReports {
   readonly #session: Session;
@@ -81,10 +59,9 @@ export class SpendReports {
     const { subject, groupBy, top, largest } = query;
     const columns = groupBy.map((group) => columnOf(subject, group));
     if (largest !== undefined) return this.#ofLargest(query, largest.group, largest.count);
-    let select = this.#session.queries
-      .selectFrom(dailyTables[subject].name)
-      .select(SUMS.map((column) => sumOf(column).as(column)))
-      .where(this.#where(query));
+    let select = (await dayRows(this.#session, query, groupBy)).select(
+      DAILY_SUMS.map((column) => sumOf(column).as(column)),
+    );
     if (columns.length > 0) select = select.select(columns).groupBy(columns);
     if (top !== undefined) select = select.orderBy(sql.ref('spend_nano'), 'desc').limit(top);
     for (const column of columns) select = select.orderBy(column);
@@ -95,10 +72,8 @@ export class SpendReports {
   /** First the names, from the one column and the one sum that decide; their rows an index finds. */
   async #ofLargest({ largest: _, ...query }: DailyQuery, group: 'api_key' | 'entity', count: number) {
     const column = columnOf(query.subject, group);
-    const rows = await this.#session.queries
-      .selectFrom(dailyTables[query.subject].name)
+    const rows = await (await dayRows(this.#session, query, [group]))
       .select(column)
-      .where(this.#where(query))
       .groupBy(column)
       .orderBy(sql`sum(${sql.ref('spend_nano')})`, 'desc')
       .orderBy(column)
@@ -132,66 +107,35 @@ export class SpendReports {
 
   /** The days that have rows, newest first, and how many: where numbered pages lie, without reading what is before. */
   async days(filter: DailyFilter): Promise<readonly DayOfRows[]> {
-    const rows = await this.#session.queries
-      .selectFrom(dailyTables[filter.subject].name)
-      .select(['date', ({ fn }) => fn.countAll().as('row_count')])
-      .where(this.#where(filter))
+    const rows = await (await dayRows(this.#session, filter, ['date']))
+      .select(['date', sumOf('row_count').as('row_count')])
       .groupBy('date')
       .orderBy('date', 'desc')
       .execute();
     return rows.map((row) => ({ date: String(row.date), rows: Number(row.row_count) }));
   }
 
-  /** The values that a part of the days ever had, the first `MOST_NAMES` of them. */
-  async names(subject: DailySubject, group: Exclude<DailyGroup, 'date'>): Promise<readonly string[]> {
-    const column = columnOf(subject, group);
-    const rows = await this.#session.queries
-      .selectFrom(dailyTables[subject].name)
-      .select(column)
-      .distinct()
-      .orderBy(column)
-      .limit(MOST_NAMES)
-      .execute();
-    return rows.map((row) => String(row[column]));
+  /**
+   * The entities that ever had days, the first `MOST_NAMES` of them.
+   *
+   * Each is looked up behind the one before in the primary key: as many probes as there are names, however many rows.
+   */
+  async entities(subject: Exclude<DailySubject, 'everything'>): Promise<readonly string[]> {
+    const { queries } = this.#session;
+    const table = nameOf(this.#session, dailyTables[subject]);
+    const column = sql.ref(columnOf(subject, 'entity'));
+    const { rows } = await sql<{ name: string }>`with recursive names (name) as (
+        select min(${column}) from ${table}
+        union all
+        select (select min(${column}) from ${table} where ${column} > names.name) from names where names.name is not null)
+      select name from names where name is not null limit ${sql.lit(MOST_NAMES)}`.execute(queries);
+    return rows.map(({ name }) => name);
   }
-
-  #where(filter: DailyFilter) {
-    return conditions(this.#session, whereOf(filter));
-  }
-}
-
-const SUMS = [
-  'spend_nano',
-  'prompt_tokens',
-  'completion_tokens',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'api_requests',
-  'successful_requests',
-  'failed_requests',
-  'unpriced_requests',
-];
-
-function whereOf({ subject, from, until, only = {} }: DailyFilter): Record<string, Condition<string>> {
-  const parts = Object.entries(only).map(([group, names]) => [
-    columnOf(subject, group as DailyGroup), // as `only` says
-    names.length === 1 ? names[0] : { in: names },
-  ]);
-  // '~' sorts after every digit.
-  return { date: { from, before: `${until}~` }, ...Object.fromEntries(parts) };
 }
 
 /** All parts that the rows of a table name. */
 const groupsOf = (subject: DailySubject): readonly DailyGroup[] =>
-  ENTITY[subject] === null ? GROUPS.filter((group) => group !== 'entity' && group !== 'api_key') : GROUPS;
-
-function columnOf(subject: DailySubject, group: DailyGroup): string {
-  if (group === 'api_key' && subject === 'everything') throw new Error('the days of everything know no keys');
-  if (group !== 'entity') return group;
-  const entity = ENTITY[subject];
-  if (entity === null) throw new Error('the days of everything have no entities');
-  return entity;
-}
+  subject === 'everything' ? GROUPS.filter((group) => group !== 'entity' && group !== 'api_key') : GROUPS;
 
 function sumsOf(
   row: Readonly<Record<string, unknown>>,

@@ -11,6 +11,7 @@ import type { Account } from './ledger/accounts.ts';
 import { type AccountPeriod, type Balance, balanceOf, balancesOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
+import { rollUp } from './ledger/roll-up.ts';
 import { type Difference, verify } from './ledger/verify.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
 import { type Readers, readersOf, type Writers, writersOf } from './resources/resources.ts';
@@ -67,6 +68,8 @@ export interface Store {
   bury(entry: LedgerEntry, reason: string): Promise<void>;
   /** Compares every total with the rows it was summed from. */
   verify(): Promise<readonly Difference[]>;
+  /** Adds up days that are over, for reports; gives those that it added up. */
+  rollUp(): Promise<readonly string[]>;
   /** Removes what is older than is to be kept. */
   prune(retention: Retention): Promise<Pruned>;
   close(): Promise<void>;
@@ -103,6 +106,7 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
     balances: (asked) => balancesOf(session, asked),
     bury: (entry, reason) => ledger.bury(entry, reason),
     verify: () => verify(patient),
+    rollUp: () => rollUp(patient),
     prune: (retention) => prune(patient, retention),
     async close() {
       feed.close();

@@ -18,16 +18,16 @@ const OWN_TEAMS = [
   ...['/team/member_add', '/team/member_delete', '/team/member_update', '/team/permissions_list'],
   ...['/team/permissions_update'],
 ];
-const SPEND = ['/spend/logs', '/spend/keys', '/spend/users', '/spend/tags'];
+const SPEND = ['/spend/logs', '/spend/keys', '/spend/users', '/spend/tags', '/spend/calculate', '/cost/estimate'];
 /** LiteLLM opens these to internal users for their own spend, although the spec's groups do not name all of them. */
 const OWN_SPEND = [
   ...['/spend/logs/v2', '/spend/logs/ui', '/spend/logs/session/ui', '/global/spend/logs', '/global/spend/tags'],
   ...['/global/spend/keys', '/global/spend/models', '/global/spend/provider', '/global/spend/end_users'],
   ...['/global/activity', '/global/activity/model', '/user/daily/activity', '/user/daily/activity/aggregated'],
-  ...['/team/daily/activity', '/team/daily/activity/aggregated'],
+  ...['/team/daily/activity', '/team/daily/activity/aggregated', '/global/activity/cache_hits'],
 ];
 /** What the spec lets a viewer ask for by POST. */
-const READ_BY_POST = [...INFO, '/global/spend/end_users'];
+const READ_BY_POST = [...INFO, '/global/spend/end_users', '/spend/calculate', '/cost/estimate'];
 const PUBLIC = ['/openapi.json', '/docs'];
 
 /** What each kind of caller may reach; null: everything. */

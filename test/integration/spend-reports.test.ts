@@ -66,6 +66,7 @@ function randomEntries(count: number, seed: number, now: number): LedgerEntry[] 
             ? costs(BigInt(Math.floor(random() * 1e9)) + 1n)
             : { kind: 'unknown', assumed: nanoUsd(5n) },
       tags: oneOf([[], ['prod'], ['prod', 'batch'], ['batch', 'batch']]),
+      apiBase: oneOf(['https://one.example/v1', 'https://two.example/v1', null]),
     });
   });
 }
@@ -108,7 +109,11 @@ const metricsOf = (entries: readonly LedgerEntry[]) => ({
 // biome-ignore lint/suspicious/noExplicitAny: rows of answers of every shape
 type Row = any;
 
-describe.each(DATABASES)('spend reports on %s', (kind) => {
+/** Whether days were added up when the reports are read: none, all, or only those without entries that came later. */
+const ROLL_UPS = ['no day rolled up', 'all days rolled up', 'some days rolled up'] as const;
+const WORLDS = DATABASES.flatMap((kind) => ROLL_UPS.map((rollUps) => [kind, rollUps] as const));
+
+describe.each(WORLDS)('spend reports on %s with %s', (kind, rollUps) => {
   let bench: ControlBench;
   const now = Date.now();
   const entries = randomEntries(ENTRIES, 1, now);
@@ -149,7 +154,12 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       ] as const)
         await writers.keys.create({ token: hashed(key), key_id, key_alias, user_id, team_id });
     });
-    for (let at = 0; at < ENTRIES; at += 100) await bench.store.ledger.write(entries.slice(at, at + 100));
+    const { ledger } = bench.store;
+    for (let at = 0; at < ENTRIES; at += 100) {
+      await ledger.write(entries.slice(at, at + 100));
+      if (rollUps !== ROLL_UPS[0] && at < ENTRIES - 100) expect(await bench.store.rollUp()).not.toEqual([]);
+    }
+    if (rollUps === ROLL_UPS[1]) expect(await bench.store.rollUp()).not.toEqual([]);
   });
 
   afterAll(() => bench.stop());
@@ -170,6 +180,7 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
         { api_key: hashed('sk-bob'), model: 'gpt-a' },
         (entry) => entry.payer.keyId === 'bob' && modelOf(entry) === 'gpt-a',
       ],
+      [{ api_key: 'bob' }, ({ payer }) => payer.keyId === 'bob'],
       [{ user_id: 'ann' }, ({ payer }) => payer.userId === 'ann'],
       [{ team_id: 'blue', status_filter: 'failure' }, ({ payer, end }) => payer.teamId === 'blue' && end !== 'success'],
       [
@@ -276,7 +287,7 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
         request_id: entry.requestId,
         requester_ip_address: '192.0.2.17',
         session_id: 'session-1',
-        api_base: 'https://api.openai.com/v1',
+        api_base: entry.apiBase,
         cache_hit: 'False',
         error_code: String(entry.failure?.status),
         error_class: 'RateLimitError',
@@ -446,6 +457,58 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       expect(counts).toEqual(Object.fromEntries([...groups].map(([name, some]) => [name, some.length])));
     });
 
+    /** Entries for a model that a provider refused because of its rate. */
+    const limited = (model: string) =>
+      entries.filter(
+        ({ failure, requestedModel, apiBase }) =>
+          failure?.status === 429 && requestedModel === model && apiBase !== null,
+      );
+    const countsByDay = (some: readonly LedgerEntry[]) =>
+      [...Map.groupBy(some, dayOf)].map(([day, of]) => [day, of.length]).toSorted();
+    const shownByDay = (daily: Row) => daily.map((row: Row) => [row.day, row.num_rate_limit_exceptions]).toSorted();
+
+    test('requests that a rate limit ended, by day and by where the provider was called', async () => {
+      const some = limited('gpt-b');
+      expect(some.length).toBeGreaterThan(5);
+      const body = await get('/global/activity/exceptions', { ...days, model_group: 'gpt-b' });
+      expect(Object.keys(body)).toEqual(['daily_data', 'sum_num_rate_limit_exceptions']);
+      expect(body.sum_num_rate_limit_exceptions).toBe(some.length);
+      expect(shownByDay(body.daily_data)).toEqual(countsByDay(some));
+      const places = await get('/global/activity/exceptions/deployment', { ...days, model_group: 'gpt-b' });
+      expect(places).toHaveLength(2);
+      for (const { api_base, daily_data, sum_num_rate_limit_exceptions } of places) {
+        const there = some.filter(({ apiBase }) => apiBase === api_base);
+        expect(sum_num_rate_limit_exceptions).toBe(there.length);
+        expect(shownByDay(daily_data)).toEqual(countsByDay(there));
+        for (const row of daily_data) expect(row.api_base).toBe(api_base);
+      }
+      expect(await get('/global/activity/exceptions', { ...days, model_group: 'none' })).toEqual({
+        daily_data: [],
+        sum_num_rate_limit_exceptions: 0,
+      });
+    });
+
+    test('requests by alias of the key, endpoint and model, none of them answered by a cache', async () => {
+      const shown = (rows: Row) => rows.map((row: Row) => JSON.stringify(row)).toSorted();
+      const aliasOf = ({ payer }: LedgerEntry) => (payer.userId === 'ann' ? payer.keyAlias : 'Unnamed Key');
+      const expected = (some: readonly LedgerEntry[]) =>
+        [...Map.groupBy(some, (entry) => JSON.stringify([aliasOf(entry), modelOf(entry)])).values()].map((of) => {
+          const [first] = of as [LedgerEntry]; // a group has a member
+          return {
+            ...{ api_key: aliasOf(first), call_type: first.endpoint, model: modelOf(first) },
+            ...{ total_rows: of.length, cache_hit_true_rows: 0, cached_completion_tokens: 0 },
+            generated_completion_tokens: of.reduce((sum, { usage }) => sum + (usage?.output ?? 0), 0),
+          };
+        });
+      expect(shown(await get('/global/activity/cache_hits', days))).toEqual(shown(expected(entries)));
+      const own = entries.filter(({ payer }) => payer.userId === 'ann');
+      expect(shown(await get('/global/activity/cache_hits', days, as('sk-ann-1')))).toEqual(shown(expected(own)));
+    });
+
+    test('no provider has a budget', async () => {
+      expect(await get('/provider/budgets')).toEqual({ providers: {} });
+    });
+
     test('the report by team, customer and key has the sums and what they are made of', async () => {
       const teams = await get('/global/spend/report', days);
       const blue = teams.flatMap((day: Row) =>
@@ -485,6 +548,7 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
         (entry) => entry.payer.userId === 'ann' && modelOf(entry) === 'gpt-a',
       ],
       ['/user/daily/activity', { api_key: 'sk-bob' }, ({ payer }) => payer.keyId === 'bob'],
+      ['/user/daily/activity', { api_key: 'bob' }, ({ payer }) => payer.keyId === 'bob'],
       ['/team/daily/activity', {}, ({ payer }) => payer.teamId !== null],
       ['/team/daily/activity', { team_ids: 'red,blue' }, ({ payer }) => payer.teamId !== null],
       ['/tag/daily/activity', { tags: 'prod' }, ({ tags }) => tags.includes('prod')],
@@ -626,6 +690,10 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       ['/global/spend/report', 'sk-ann-1'],
       ['/tag/daily/activity', 'sk-ann-1'],
       ['/customer/daily/activity', 'sk-bob'],
+      ['/global/activity/exceptions', 'sk-ann-1'],
+      ['/global/activity/exceptions/deployment', 'sk-ann-1'],
+      ['/provider/budgets', 'sk-ann-1'],
+      ['/global/activity/cache_hits', 'sk-nobody'],
       ['/spend/logs', 'sk-nobody'],
       ['/spend/logs/v2', 'sk-nobody'],
       ['/user/daily/activity', 'sk-nobody'],
@@ -653,6 +721,9 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       ['/spend/logs/v2', { start_date: '2026-01-01', end_date: '2026-02-01', cursor: 'x' }, 400, null],
       ['/spend/logs', { start_date: '2026-01-32', end_date: '2026-02-01' }, 400, 'start_date'],
       ['/global/activity', {}, 400, 'start_date'],
+      ['/global/activity/exceptions', { model_group: 'gpt-a' }, 400, 'start_date'],
+      ['/global/activity/exceptions', { start_date: '2026-01-01', end_date: '2026-01-02' }, 422, 'model_group'],
+      ['/global/activity/cache_hits', { start_date: '2026-01-01' }, 400, 'end_date'],
       ['/global/spend/keys', { limit: '0' }, 422, 'limit'],
       ['/global/spend/tags', {}, 400, 'start_date'],
       ['/global/spend/report', { start_date: '2026-01-01', end_date: '2026-01-02', group_by: 'moon' }, 422, 'group_by'],
@@ -668,6 +739,59 @@ describe.each(DATABASES)('spend reports on %s', (kind) => {
       const answer = await bench.get(path, { ...query });
       expect([answer.status, answer.body.error.param]).toEqual([status, param]);
       expect(answer.body.error.message.length).toBeGreaterThan(20);
+    });
+  });
+
+  describe('a key that was rotated, and then deleted', () => {
+    const made = 'sk-rotated-0';
+    let keyId = '';
+
+    const entryUnder = (key: string) => {
+      const who = payer({ keyHash: hashed(key), keyId, userId: 'eve', customerId: 'customer-of-eve' });
+      return ledgerEntry({ payer: who, startedAt: epochMillis(now - 1000), cost: costs(1_000_000_000) });
+    };
+
+    beforeAll(async () => {
+      keyId = (await bench.post('/key/generate', { key: made })).body.key_id;
+      const texts = [made, 'sk-rotated-1', 'sk-rotated-2', 'sk-rotated-3'];
+      const graces = [undefined, '1h', undefined];
+      for (const [index, key] of texts.entries()) {
+        await bench.store.ledger.write([entryUnder(key)]);
+        const next = texts[index + 1];
+        const body = { new_key: next, ...(graces[index] !== undefined && { grace_period: graces[index] }) };
+        if (next !== undefined) expect((await bench.post(`/key/${keyId}/regenerate`, body)).status).toBe(200);
+      }
+    });
+
+    test.each(['present', 'deleted'])('is found by its key_id under every text that it had: %s', async (state) => {
+      if (state === 'deleted') expect((await bench.post('/key/delete', { keys: [keyId] })).status).toBe(200);
+      expect((await get('/spend/logs/v2', { ...ever, api_key: keyId })).total).toBe(4);
+      expect(await get('/spend/logs', { api_key: keyId })).toHaveLength(4);
+      expect((await get('/spend/logs', { ...days, api_key: keyId })).at(-1).spend).toBe(4);
+      expect((await get('/global/spend/logs', { api_key: keyId })).at(-1)).toMatchObject({ spend: 4, api_key: keyId });
+      expect(await get('/global/spend/report', { ...days, api_key: keyId })).toHaveLength(4);
+      const { metadata } = await get('/user/daily/activity', { ...days, api_key: keyId });
+      expect(metadata.total_spend).toBe(4);
+      const customers = (await bench.post('/global/spend/end_users', { api_key: keyId })).body;
+      expect(customers).toMatchObject([{ end_user: 'customer-of-eve', total_spend: 4 }]);
+      expect((await get('/spend/logs/v2', { ...ever, api_key: made })).total).toBe(1);
+    });
+
+    test('no text of it works any more', async () => {
+      for (const key of [made, 'sk-rotated-1', 'sk-rotated-2', 'sk-rotated-3'])
+        expect((await bench.get('/key/info', {}, as(key))).status).toBe(401);
+    });
+
+    afterAll(async () => {
+      const { rows } = await bench.store.read.spendLogs.list({ where: { key_id: keyId }, limit: 10 });
+      for (const row of rows) {
+        const entry = entryUnder(made);
+        entries.push({
+          ...entry,
+          requestId: requestId(row.request_id),
+          payer: payer({ ...entry.payer, keyHash: row.api_key }),
+        });
+      }
     });
   });
 

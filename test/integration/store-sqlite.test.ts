@@ -83,11 +83,60 @@ describe('the embedded database', () => {
     await opened.close();
   });
 
+  test('shows verify every sum of a rolled-up day that somebody else changed', async () => {
+    const store = await open();
+    const startedAt = epochMillis(Date.UTC(2026, 10, 2, 8));
+    await store.ledger.write([ledgerEntry({ payer: payer({ teamId: 't', keyHash: 'k' }), startedAt, cost: costs(5) })]);
+    expect(await store.rollUp()).toEqual(['2026-11-02']);
+    await store.close();
+    const database = new Database(join(dataDir, 'tollgate.db'));
+    database.run(`UPDATE litellm_dailyrollups SET spend_nano = 7 WHERE subject = 'team' AND part = 'entity'`);
+    database.run(`DELETE FROM litellm_dailyrollups WHERE subject = 'user' AND part = 'api_key'`);
+    database.close();
+    const opened = await open();
+    expect(await opened.verify()).toEqual([
+      { total: 'roll-up', place: 'litellm_dailyrollups user api_key 2026-11-02 k', stored: 0n, recomputed: 5n },
+      { total: 'roll-up', place: 'litellm_dailyrollups team entity 2026-11-02 t', stored: 7n, recomputed: 5n },
+    ]);
+    await opened.close();
+  });
+
+  test('of schema version 1 gets the tables that a new one has, and the hashes that keys had', async () => {
+    const first = await open();
+    await first.change(OPERATOR, async ({ keys }) => {
+      await keys.create({ token: 'hash-1', key_id: 'id' });
+      await keys.rotate('hash-1', { token: 'hash-2', patch: {}, graceUntil: null });
+    });
+    await first.close();
+    const database = () => new Database(join(dataDir, 'tollgate.db'));
+    const columns = (of: Database) =>
+      ['litellm_dailyrollups', 'litellm_rolledupdays'].map((table) =>
+        of.query(`SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info('${table}') ORDER BY name`).all(),
+      );
+    const before = database();
+    const created = columns(before);
+    expect(created.map((table) => table.length)).toEqual([18, 2]);
+    before.run('DROP TABLE litellm_dailyrollups');
+    before.run('DROP TABLE litellm_rolledupdays');
+    before.run('DROP INDEX litellm_spendlogs_limited_idx');
+    before.run('DELETE FROM litellm_deprecatedverificationtoken');
+    before.run('UPDATE litellm_schemaversion SET version = 1');
+    before.close();
+    const stepped = await open();
+    expect(await stepped.read.keys.hashesOf('id')).toEqual(['hash-2', 'hash-1']);
+    await stepped.close();
+    const after = database();
+    expect(columns(after)).toEqual(created);
+    expect(after.query(`SELECT sql FROM sqlite_master WHERE name LIKE '%limited_idx'`).all()).toHaveLength(1);
+    expect(after.query('SELECT version FROM litellm_schemaversion').get()).toEqual({ version: 2 });
+    after.close();
+  });
+
   test('of a newer version is refused', async () => {
     await (await open()).close();
     const database = new Database(join(dataDir, 'tollgate.db'));
     database.run('UPDATE litellm_schemaversion SET version = 99');
     database.close();
-    await expect(open()).rejects.toThrow(/version 99, this Tollgate knows 1/);
+    await expect(open()).rejects.toThrow(/version 99, this Tollgate knows 2/);
   });
 });

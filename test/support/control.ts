@@ -1,5 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
-import { checkStored, type LoadOptions } from '../../src/config/load.ts';
+import { pricingPorts } from '../../src/cli/pricing.ts';
+import { checkStored, type LoadOptions, loadConfig } from '../../src/config/load.ts';
+import { renderFindings } from '../../src/config/report.ts';
 import { maskedJson } from '../../src/config/stored.ts';
 import { createControl } from '../../src/control/control.ts';
 import { type ControlSettings, type ModelPorts, PLAIN_SETTINGS } from '../../src/control/ports.ts';
@@ -7,10 +9,13 @@ import { gatewayError } from '../../src/core/errors.ts';
 import type { Directory, KeyOwner, Principal, User, UserRole, VirtualKey } from '../../src/core/identity.ts';
 import { keyHash, keyId, organizationId, teamId, userId } from '../../src/core/ids.ts';
 import { modelAccess } from '../../src/core/model-access.ts';
+import type { Snapshot } from '../../src/core/snapshot.ts';
 import { epochMillis } from '../../src/core/units.ts';
 import { SecretBox } from '../../src/secrets/secret-box.ts';
 import type { KeyRow } from '../../src/store/schema/identity.ts';
 import type { Store } from '../../src/store/store.ts';
+import { startWorker } from '../../src/tokens/start-worker.ts';
+import { WorkerTokenCounter } from '../../src/tokens/worker-counter.ts';
 import { serve } from '../../src/transport/h1-server.ts';
 import type { ServerRequest } from '../../src/transport/server.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
@@ -41,6 +46,8 @@ export interface ControlBench {
   settings: ControlSettings;
   /** `store_model_in_db`. */
   storesModels: boolean;
+  /** Whose deployments have prices. */
+  snapshot: Snapshot;
   ask(method: string, path: string, input?: unknown, more?: Asking): Promise<Answer>;
   get(path: string, query?: Record<string, string>, more?: Asking): Promise<Answer>;
   post(path: string, body?: unknown, more?: Asking): Promise<Answer>;
@@ -65,6 +72,11 @@ export function benchOf(opened: TestStore): ControlBench {
   const faults: unknown[] = [];
   const said: string[] = [];
   const people = new People(store);
+  const tokens = new WorkerTokenCounter({
+    clock: systemClock,
+    start: (events) => startWorker(events),
+    onLost: (reason) => void faults.push(reason),
+  });
   const control = createControl({
     store,
     clock: systemClock,
@@ -72,6 +84,7 @@ export function benchOf(opened: TestStore): ControlBench {
     directory: () => people.directory,
     settings: () => bench.settings,
     models: modelsOf(() => bench),
+    pricing: pricingPorts(() => bench.snapshot, tokens),
     randomBytes: (count) => randomBytes(count),
     log: { internalError: ({ error }) => void faults.push(error) },
   });
@@ -104,15 +117,24 @@ export function benchOf(opened: TestStore): ControlBench {
     faults,
     settings: PLAIN_SETTINGS,
     storesModels: true,
+    snapshot: configured('model_list: []'),
     ask,
     get: (path, query = {}, more = {}) => ask('GET', `${path}?${new URLSearchParams(query)}`, undefined, more),
     post: (path, body, more) => ask('POST', path, body, more),
     async stop() {
+      tokens.stop();
       await server.stop(0);
       await opened.remove();
     },
   };
   return bench;
+}
+
+/** The snapshot of a configuration file. */
+export function configured(text: string): Snapshot {
+  const loaded = loadConfig({ path: 'config.yaml', readFile: () => text, env: {}, strict: false, demo: null });
+  if (loaded.kind === 'invalid') throw new Error(renderFindings(loaded.findings));
+  return { ...loaded.snapshot, version: 1 };
 }
 
 /** Models are kept where a test says so; the file has none. */

@@ -4,7 +4,7 @@ import type { Store } from '../../store/store.ts';
 import { id, pageNumber, pageSize } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
-import { askedKey } from './asked-key.ts';
+import { askedKeys } from './asked-key.ts';
 import { DayBreakdown, type Names } from './breakdown.ts';
 import { daysOf } from './dates.ts';
 import { type Metrics, Tally } from './figures.ts';
@@ -199,8 +199,8 @@ async function filterOf(subject: Subject, input: CommonInput, context: AdminCont
   const sight = sightOf(context);
   const seen = sight.kind === 'everything' ? NO_LIMIT : await seenBy(context.store, sight, subject, asked);
   const entities = seen.entities ?? asked;
-  const key = input.api_key === undefined ? null : askedKey(input.api_key);
-  const keys = key === null ? seen.keys : seen.keys === null || seen.keys.includes(key) ? [key] : [];
+  const askedFor = input.api_key === undefined ? null : await askedKeys(context.store, input.api_key);
+  const keys = askedFor === null ? seen.keys : askedFor.filter((key) => seen.keys === null || seen.keys.includes(key));
   return {
     subject: subject.subject,
     ...days,

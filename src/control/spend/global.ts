@@ -4,7 +4,7 @@ import type { DailySum } from '../../store/spend-reports.ts';
 import type { Store } from '../../store/store.ts';
 import { id } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
-import { askedKey } from './asked-key.ts';
+import { askedKeys } from './asked-key.ts';
 import { dayOf, daysOf, recentDays } from './dates.ts';
 import { dollarsOf, tallied, tokensOf } from './figures.ts';
 import { requireMasterKey } from './sight.ts';
@@ -114,7 +114,7 @@ export const globalRoutes = [
     tag: TAG,
     audience: 'admin',
     input: z.object({}),
-    handle: async (_, { store }) => ({ tag_names: await store.reports.names('tag', 'entity') }),
+    handle: async (_, { store }) => ({ tag_names: await store.reports.entities('tag') }),
   }),
   adminRoute({
     methods: ['GET'],
@@ -123,7 +123,7 @@ export const globalRoutes = [
     tag: TAG,
     audience: 'admin',
     input: z.object({}),
-    handle: async (_, { store }) => ({ end_users: await store.reports.names('customer', 'entity') }),
+    handle: async (_, { store }) => ({ end_users: await store.reports.entities('customer') }),
   }),
   adminRoute({
     methods: ['POST'],
@@ -157,15 +157,16 @@ const totalOf = ({ spendNano, unpriced }: DailySum) => ({
 async function dailySpend(key: string | undefined, context: AdminContext) {
   const days = recentDays(context.now);
   const filter = visibleDays(context, days);
+  const asked = key === undefined ? null : await askedKeys(context.store, key);
   const shownDay = ({ group, spendNano, unpriced }: DailySum) => ({
     date: group.date,
     spend: dollarsOf(spendNano),
-    ...(key !== undefined && { api_key: askedKey(key) }),
+    ...(asked !== null && { api_key: asked.length === 1 ? asked[0] : key }),
     unpriced_requests: unpriced,
   });
-  if (key === undefined) return (await context.store.reports.daily({ ...filter, groupBy: ['date'] })).map(shownDay);
+  if (asked === null) return (await context.store.reports.daily({ ...filter, groupBy: ['date'] })).map(shownDay);
   const ofKey = { ...visibleKeyDays(context, days), groupBy: ['date'] } as const;
-  const only = { api_key: [askedKey(key)], ...ofKey.only };
+  const only = { api_key: asked, ...ofKey.only };
   return (await context.store.reports.daily({ ...ofKey, only })).map(shownDay);
 }
 
@@ -274,9 +275,8 @@ async function spendByCustomer({ api_key, startTime, endTime }: CustomerInput, c
   const recent = recentDays(context.now);
   const days = daysOf({ start_date: startTime ?? recent.from, end_date: endTime ?? dayOf(context.now) });
   const own = await ownKeys(context);
-  const asked = api_key == null ? undefined : askedKey(api_key);
-  const isForeign = asked !== undefined && own.api_key !== undefined && !own.api_key.includes(asked);
-  const only = asked === undefined ? own : { api_key: isForeign ? [] : [asked] };
+  const asked = api_key == null ? null : await askedKeys(context.store, api_key);
+  const only = asked === null ? own : { api_key: asked.filter((key) => own.api_key?.includes(key) ?? true) };
   const query = { subject: 'customer', ...days, only, groupBy: ['entity'], top: MOST_CUSTOMERS } as const;
   return (await context.store.reports.daily(query)).map((sum) => ({
     end_user: sum.group.entity,

@@ -8,7 +8,7 @@ import { shown } from '../fields/shown.ts';
 import { id, order, pageNumber, pageSize, queryFlag } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { found, refused } from '../http/refused.ts';
-import { askedKey } from './asked-key.ts';
+import { askedKeys } from './asked-key.ts';
 import { stretchOf } from './dates.ts';
 import { type Sight, seesTeam, sightOf } from './sight.ts';
 import { summary } from './summary.ts';
@@ -112,17 +112,21 @@ async function oldLogs(input: z.output<typeof oldFields>, context: AdminContext)
   const hasDates = start_date !== undefined && end_date !== undefined;
   if (request_id !== undefined && !hasDates)
     return (await visible(await store.logs.find(request_id), context)).map(logged);
-  const own = ownRows(sightOf(context));
-  const where = {
+  const asked = {
     ...(input.user_id !== undefined && { user: input.user_id }),
-    ...(input.api_key !== undefined && { api_key: askedKey(input.api_key) }),
+    ...(input.api_key !== undefined && { api_key: await askedKeys(store, input.api_key) }),
+  };
+  const { api_key, ...only } = { ...asked, ...ownRows(sightOf(context)) };
+  const keys = api_key === undefined ? undefined : [api_key].flat();
+  const stretch = hasDates ? stretchOf(input) : EVER;
+  if (hasDates && input.summarize && request_id === undefined)
+    return summary(input, { ...only, ...(keys !== undefined && { api_key: keys }) }, context);
+  const where = {
+    ...only,
+    ...(keys !== undefined && { api_key: { in: keys } }),
     ...(request_id !== undefined && { request_id }),
   };
-  const stretch = hasDates ? stretchOf(input) : EVER;
-  if (hasDates && input.summarize && request_id === undefined) {
-    return summary(input, { ...where, ...own }, context);
-  }
-  const filter = { ...stretch, where: { ...where, ...own } };
+  const filter = { ...stretch, where };
   return (await store.logs.list(filter, NEWEST_FIRST, MOST_ROWS, null)).rows.map(logged);
 }
 
@@ -177,7 +181,7 @@ async function filterOf(input: PageInput, context: AdminContext): Promise<LogFil
   return {
     ...stretchOf(input),
     where: {
-      ...(input.api_key !== undefined && { api_key: askedKey(input.api_key) }),
+      ...(input.api_key !== undefined && { api_key: { in: await askedKeys(store, input.api_key) } }),
       ...(input.user_id !== undefined && { user: input.user_id }),
       ...(input.request_id !== undefined && { request_id: input.request_id }),
       ...(input.team_id !== undefined && { team_id: input.team_id }),

@@ -3,7 +3,7 @@ import type { DailyFilter, DailySum } from '../../store/spend-reports.ts';
 import { id } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
-import { askedKey } from './asked-key.ts';
+import { askedKeys } from './asked-key.ts';
 import { daysOf } from './dates.ts';
 import { dollarsOf, Tally, tallied, tokensOf } from './figures.ts';
 import { teamNames } from './global.ts';
@@ -45,10 +45,13 @@ export const reportRoutes = [
   }),
 ];
 
-function report(input: Input, context: AdminContext) {
+async function report(input: Input, context: AdminContext) {
   const days = daysOf(input);
   if (input.api_key !== undefined)
-    return byKey({ subject: 'user', ...days, only: { api_key: [askedKey(input.api_key)] } }, context);
+    return byKey(
+      { subject: 'user', ...days, only: { api_key: await askedKeys(context.store, input.api_key) } },
+      context,
+    );
   if (input.internal_user_id !== undefined)
     return byKey({ subject: 'user', ...days, only: { entity: [input.internal_user_id] } }, context);
   if (input.team_id !== undefined && input.customer_id !== undefined) throw noPairs();

@@ -9,7 +9,8 @@ const MOST_NAMED = 200;
 /** Whose spend is summed up. */
 interface Only {
   readonly user?: string;
-  readonly api_key?: string;
+  /** Hashes of one key. */
+  readonly api_key?: readonly string[];
 }
 
 /** One day of `/spend/logs`: its spend, the same by user and by model, and, beside them, by the hash of each key. */
@@ -32,7 +33,7 @@ export async function summary(
     ...days,
     only: {
       ...(only.user !== undefined && { entity: [only.user] }),
-      ...(only.api_key !== undefined && { api_key: [only.api_key] }),
+      ...(only.api_key !== undefined && { api_key: only.api_key }),
     },
   };
   // Without a key or a user the smallest table knows the rest.

@@ -12,6 +12,7 @@ import { ACCOUNTS } from './accounts.ts';
 import { lockLedger } from './balance.ts';
 import { Months } from './months.ts';
 import { addSpend, insertRows } from './recordset.ts';
+import { reopen } from './roll-up.ts';
 import { bucketRows, DAILY_SUMS, dailyRows, logRow, spendByAccount, unfit } from './rows.ts';
 
 /**
@@ -122,6 +123,10 @@ async function addTotals(session: Session, entries: readonly LedgerEntry[]): Pro
     await insertRows(session, spendBucketTable, buckets, { kind: 'add', sums: ['spend_nano', 'assumed_nano'] });
   for (const { table, rows } of dailyRows(entries))
     if (rows.length > 0) await insertRows(session, table, rows, { kind: 'add', sums: DAILY_SUMS });
+  await reopen(
+    session,
+    entries.map(({ startedAt }) => startedAt),
+  );
   await addToEntities(session, entries);
 }
 

@@ -1,12 +1,20 @@
 import { type RawBuilder, sql } from 'kysely';
-import { dailyTables, spendBucketTable, spendLogTable } from '../schema/spend.ts';
+import {
+  dailyTables,
+  type RolledUpPart,
+  rolledUpDayTable,
+  rollUpTable,
+  spendBucketTable,
+  spendLogTable,
+} from '../schema/spend.ts';
 import { nameOf, type Session } from '../session.ts';
 import { ACCOUNTS } from './accounts.ts';
+import { ENTITY_COLUMNS, ROLLED_UP_PARTS, ROLLED_UP_SUBJECTS, type RolledUpSubject } from './roll-up.ts';
 
 /** A total that is not what its rows add up to. Amounts in nano-dollars. */
 export interface Difference {
-  /** `entity`: the row of a key, team and so on. `bucket`: a quarter of an hour. `day`: a daily table. */
-  readonly total: 'entity' | 'bucket' | 'day';
+  /** `entity`: the row of a key, team and so on. `bucket`: a quarter of an hour. `day`: a daily table. `roll-up`: days added up. */
+  readonly total: 'entity' | 'bucket' | 'day' | 'roll-up';
   /** The table and the row. */
   readonly place: string;
   readonly stored: bigint;
@@ -17,7 +25,7 @@ export interface Difference {
  * Recomputes every total from what it was summed from, and returns those that differ.
  *
  * Rows of the log are compared with days and buckets from the oldest whole day that is still kept; buckets, which are
- * never removed, with the entities' totals.
+ * never removed, with the entities' totals, and days with their roll-ups.
  */
 export async function verify(session: Session): Promise<readonly Difference[]> {
   return session.queries.transaction().execute(async (queries) => {
@@ -28,6 +36,7 @@ export async function verify(session: Session): Promise<readonly Difference[]> {
       ...(await entityDifferences(inside)),
       ...(await dayDifferences(inside)),
       ...(await bucketDifferences(inside)),
+      ...(await rollUpDifferences(inside)),
     ];
   });
 }
@@ -110,8 +119,35 @@ async function bucketDifferences(session: Session): Promise<readonly Difference[
   return found;
 }
 
-/** Sums of two sets of (`at`, `id`, `spend_nano`) that are not alike, later than the oldest `at` that the log still has. */
+/** Days that were added up, against the daily tables that they were added up from. */
+async function rollUpDifferences(session: Session): Promise<readonly Difference[]> {
+  const rolledUp = sql`select date from ${nameOf(session, rolledUpDayTable)} where is_complete`;
+  const found: Difference[] = [];
+  for (const subject of ROLLED_UP_SUBJECTS)
+    for (const part of ROLLED_UP_PARTS) {
+      const place = `${rollUpTable.name} ${subject} ${part}`;
+      const days = sql`select date as at, ${rolledUpId(subject, part)} as id, spend_nano
+        from ${nameOf(session, dailyTables[subject])} where date in (${rolledUp})`;
+      const stored = sql`select date as at, ${part === 'parts' ? PARTS_ID : sql`name`} as id, spend_nano
+        from ${nameOf(session, rollUpTable)} where subject = ${subject} and part = ${part}`;
+      found.push(...(await differences(session, unequal(days, stored, sql`1 = 1`), 'roll-up', place)));
+    }
+  return found;
+}
+
+const PARTS_ID = sql.raw(`model || ' ' || model_group || ' ' || custom_llm_provider || ' ' || endpoint`);
+
+const rolledUpId = (subject: RolledUpSubject, part: RolledUpPart): RawBuilder<unknown> =>
+  part === 'parts' ? PARTS_ID : sql.ref(part === 'entity' ? ENTITY_COLUMNS[subject] : part);
+
+/** The same, later than the oldest `at` that the log still has. */
 function compared(logs: RawBuilder<unknown>, stored: RawBuilder<unknown>, isMeant: RawBuilder<unknown>) {
+  return sql<Compared>`${unequal(logs, stored, isMeant)}
+      and coalesce(recomputed.at, stored.at) > (select min(at) from logs)`;
+}
+
+/** Sums of two sets of (`at`, `id`, `spend_nano`) that are not alike. */
+function unequal(logs: RawBuilder<unknown>, stored: RawBuilder<unknown>, isMeant: RawBuilder<unknown>) {
   const sums = sql`at, id, cast(sum(spend_nano) as bigint) as spend`;
   return sql<Compared>`
     with logs as (${logs}),
@@ -120,8 +156,7 @@ function compared(logs: RawBuilder<unknown>, stored: RawBuilder<unknown>, isMean
     select cast(coalesce(recomputed.at, stored.at) as text) || ' ' || coalesce(recomputed.id, stored.id) as place,
       coalesce(stored.spend, 0) as stored_nano, coalesce(recomputed.spend, 0) as recomputed_nano
     from recomputed full join stored on recomputed.at = stored.at and recomputed.id = stored.id
-    where coalesce(recomputed.spend, 0) <> coalesce(stored.spend, 0)
-      and coalesce(recomputed.at, stored.at) > (select min(at) from logs)`;
+    where coalesce(recomputed.spend, 0) <> coalesce(stored.spend, 0)`;
 }
 
 interface Compared {

@@ -22,7 +22,23 @@ export class KeyReader extends TableReader<typeof keyTable> {
   async findByHash(hash: string): Promise<FoundKey | null> {
     return findByHash(this, this.session, hash);
   }
+
+  /** All hashes that the key with this id has, or had before it was rotated or deleted: those of its rows in the log. */
+  async hashesOf(keyId: string): Promise<readonly string[]> {
+    const ofKey = { where: { key_id: keyId }, limit: MOST_HASHES };
+    const [present, former, deleted] = await Promise.all([
+      this.list(ofKey),
+      new TableReader(deprecatedKeyTable, this.session).list(ofKey),
+      new TableReader(deletedKeyTable, this.session).list(ofKey),
+    ]);
+    return [...new Set([...present.rows, ...former.rows, ...deleted.rows].map(({ token }) => token))];
+  }
 }
+
+/** Nobody rotates a key as often. */
+const MOST_HASHES = 1000;
+/** A hash that is kept only to know whose it was. */
+const LONG_OVER = new Date(0);
 
 /** A rotation: the new hash, what else changes, and until when the old hash works (null: not at all). */
 export interface Rotation {
@@ -51,32 +67,38 @@ export class KeyWriter extends TableWriter<typeof keyTable> {
     if (before === null) return null;
     const rotated = { last_rotation_at: this.session.now(), rotation_count: before.rotation_count + 1 };
     const after = await this.update(token, { ...patch, ...rotated, token: next }, 'rotated');
-    if (graceUntil !== null) await this.#deprecate(token, before.key_id, graceUntil);
+    await this.#deprecate(token, before.key_id, graceUntil ?? LONG_OVER);
     this.log.touch(keyTable, next);
     return after;
   }
 
-  /** Removes a key, keeps a copy of its row, and ends the grace of its earlier hashes. */
+  /** Removes a key, keeps a copy of its row and its earlier hashes, and ends their grace. */
   override async delete(token: string): Promise<KeyRow | null> {
     const row = await super.delete(token);
     if (row === null) return null;
-    await this.#forgetDeprecated(row.key_id);
+    await this.#endGrace(row.key_id);
     await this.session.queries.insertInto(deletedKeyTable.name).values(this.#copy(row)).execute();
     return row;
   }
 
   async #deprecate(token: string, keyId: string, revokeAt: Date): Promise<void> {
     const row = { token, key_id: keyId, revoke_at: revokeAt, created_at: this.session.now() };
-    await this.session.queries.insertInto(deprecatedKeyTable.name).values(row).execute();
+    await this.session.queries
+      .insertInto(deprecatedKeyTable.name)
+      .values(row)
+      // A text may be given again to the key, or to another, that it was once taken from.
+      .onConflict((conflict) => conflict.column('token').doUpdateSet(row))
+      .execute();
   }
 
-  async #forgetDeprecated(keyId: string): Promise<void> {
-    const gone = await this.session.queries
-      .deleteFrom(deprecatedKeyTable.name)
+  async #endGrace(keyId: string): Promise<void> {
+    const ended = await this.session.queries
+      .updateTable(deprecatedKeyTable.name)
+      .set({ revoke_at: LONG_OVER })
       .where('key_id', '=', keyId)
       .returning('token')
       .execute();
-    for (const { token } of gone) this.log.touch(keyTable, String(token));
+    for (const { token } of ended) this.log.touch(keyTable, String(token));
   }
 
   #copy(row: KeyRow): NewRowOf<typeof deletedKeyTable> {

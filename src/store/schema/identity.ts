@@ -197,7 +197,7 @@ export const deletedKeyTable = table(
   { primaryKey: ['id'], indexes: [['token'], ['key_id']] },
 );
 
-/** Hashes that a rotation replaced and that work until `revoke_at`. */
+/** Hashes that a rotation replaced: they work until `revoke_at`, and stay as the names of their rows in the log. */
 export const deprecatedKeyTable = table(
   'litellm_deprecatedverificationtoken',
   { token: text(), key_id: text(), revoke_at: time(), created_at: stamp() },

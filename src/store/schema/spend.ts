@@ -3,6 +3,7 @@ import {
   boolean,
   counter,
   dollars,
+  flag,
   integer,
   json,
   members,
@@ -97,6 +98,12 @@ export const spendLogTable = table(
     specialIndexes: [
       // Failures are few, and what they say is searched: in the index, so that no row is read that does not fit.
       { name: 'failures', on: '"startTime", request_id, error_code, error_message', where: `status = 'failure'` },
+      // What providers limited, counted by day and place without reading a row.
+      {
+        name: 'limited',
+        on: 'requested_model, "startTime", api_base',
+        where: `status = 'failure' AND error_code = '429'`,
+      },
       { name: 'sessions', on: 'session_id, "startTime"', where: 'session_id IS NOT NULL' },
       // As lists sort by it (`repository.ts`).
       { name: 'dearest', on: 'coalesce(spend_nano, -1), request_id, "startTime"', where: null },
@@ -116,6 +123,7 @@ const dailySums = {
   failed_requests: counter(),
   unpriced_requests: counter(),
 };
+const { spend: _, ...rolledUpSums } = dailySums;
 const dailyParts = { model: text(), model_group: text(), custom_llm_provider: text(), endpoint: text() };
 const PARTS = ['model', 'model_group', 'custom_llm_provider', 'endpoint'] as const;
 
@@ -147,6 +155,33 @@ export const dailyTables = {
   customer: dailyTable('litellm_dailyenduserspend', 'end_user_id'),
   tag: dailyTable('litellm_dailytagspend', 'tag'),
 };
+
+/** What the rows of a day are told apart by in a roll-up. `name`: its entity, or the hash of its key; else `''`. */
+export type RolledUpPart = 'entity' | 'api_key' | 'parts';
+
+/** Days that are over, added up from the daily tables with all but one way of telling their rows apart left out. */
+export const rollUpTable = table(
+  'litellm_dailyrollups',
+  {
+    subject: text(),
+    part: text<RolledUpPart>(),
+    date: text(),
+    name: text(),
+    ...dailyParts,
+    ...rolledUpSums,
+    /** Rows of the daily table that were added up. */
+    row_count: counter(),
+  },
+  // The index beside the key is a tenth of it, and reports read whole days.
+  { primaryKey: ['subject', 'part', 'date', 'name', ...PARTS], indexes: [['subject', 'part', 'date']] },
+);
+
+/** Days that have roll-ups, and those that are about to; `ledger/roll-up.ts` says how they come and go. */
+export const rolledUpDayTable = table(
+  'litellm_rolledupdays',
+  { date: text(), is_complete: flag() },
+  { primaryKey: ['date'] },
+);
 
 /**
  * What one account spent in one quarter of an hour: the sums that budgets of any period and time zone are read from.

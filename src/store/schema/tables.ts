@@ -19,7 +19,14 @@ import {
   teamTable,
   userTable,
 } from './identity.ts';
-import { dailyTables, deadLetterTable, spendBucketTable, spendLogTable } from './spend.ts';
+import {
+  dailyTables,
+  deadLetterTable,
+  rolledUpDayTable,
+  rollUpTable,
+  spendBucketTable,
+  spendLogTable,
+} from './spend.ts';
 import { type Table, table } from './table.ts';
 
 /** The version of the schema in its only row. */
@@ -55,6 +62,8 @@ export const TABLES: readonly Table[] = [
   auditTable,
   spendLogTable,
   ...Object.values(dailyTables),
+  rollUpTable,
+  rolledUpDayTable,
   spendBucketTable,
   deadLetterTable,
   budgetAlertTable,
