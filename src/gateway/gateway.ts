@@ -1,6 +1,7 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Principal } from '../core/identity.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
@@ -18,7 +19,7 @@ export interface StatusPages {
   health(isKeyed: boolean): { readonly status: number; readonly body: unknown };
   probed(results: readonly ProbeResult[]): { readonly status: number; readonly body: unknown };
   readiness(): { readonly status: number; readonly body: unknown };
-  metrics(): string;
+  metrics(): Promise<string>;
 }
 
 export interface GatewayOptions extends ExchangeDependencies {
@@ -30,7 +31,7 @@ export interface GatewayOptions extends ExchangeDependencies {
 /** A path that no provider is needed for. */
 interface Page {
   readonly methods: readonly string[];
-  readonly needsKey: boolean;
+  needsKey(snapshot: Snapshot): boolean;
   answer(request: ServerRequest, path: string): ServerResponse | GatewayError | Promise<ServerResponse | GatewayError>;
 }
 
@@ -92,7 +93,7 @@ export class Gateway {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     if (page === undefined || !methods.includes(method))
       return this.#refuse(request, wrongMethod(request, methods), methods);
-    if (page.needsKey) {
+    if (page.needsKey(snapshot)) {
       const principal = await authenticate(request, snapshot, this.#options.ports.keys);
       const refusal = 'message' in principal ? principal : this.#forbids(principal, request, path);
       if (refusal !== null) return this.#refuse(request, refusal);
@@ -126,7 +127,16 @@ export class Gateway {
 
   #table(): ReadonlyMap<string, Page> {
     const { clock, pages, ports } = this.#options;
-    const get = (needsKey: boolean, answer: Page['answer']): Page => ({ methods: ['GET'], needsKey, answer });
+    const get = (needsKey: boolean, answer: Page['answer']): Page => ({
+      methods: ['GET'],
+      needsKey: () => needsKey,
+      answer,
+    });
+    const metrics: Page = {
+      methods: ['GET'],
+      needsKey: ({ server }) => server.metrics.needsKey,
+      answer: async () => text(await pages.metrics()),
+    };
     const alive = get(false, () => json(200, "I'm alive!"));
     const models = get(true, (request) => {
       const list = modelList(ports.snapshots.current(), new URLSearchParams(request.query));
@@ -161,7 +171,7 @@ export class Gateway {
       ['/health/liveness', alive],
       ['/health/readiness', get(false, () => page(pages.readiness()))],
       ['/test', get(false, () => json(200, { route: '/test' }))],
-      ['/metrics', get(false, () => text(pages.metrics()))],
+      ['/metrics', metrics],
       ['/models', models],
       ['/v1/models', models],
       ['/models/*', model],
