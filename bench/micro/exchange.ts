@@ -184,7 +184,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
   const made = new Gateway({
     ...graph,
     rootPath: '',
-    pages: { health: page, probed: page, readiness: page, metrics: () => Promise.resolve('') },
+    pages: { health: page, probed: page, readiness: page, metrics: () => Promise.resolve(ANSWER) },
   });
   return {
     handle: (incoming) => made.handle(incoming),

@@ -11,7 +11,7 @@ import { type DeploymentGauge, observeDeployments } from '../telemetry/deploymen
 import type { MetricsRegistry } from '../telemetry/metrics.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
 
-/** Characters of a scrape that are made in one turn of the event loop: less than a millisecond. */
+/** Characters of a scrape after which others have a turn of the event loop: about a millisecond. */
 const TURN = 256 * 1024;
 
 /** What counts requests and attempts. The configuration's choice of labels is the one of the start. */
@@ -47,17 +47,17 @@ export function observeState(registry: MetricsRegistry, state: State): void {
 }
 
 /** The text of a scrape, made in several turns when it is long: requests go on in between. */
-export async function exposition(registry: MetricsRegistry, clock: Clock): Promise<string> {
+export async function exposition(registry: MetricsRegistry, clock: Clock): Promise<Uint8Array> {
+  const made: Buffer[] = [];
   let text = '';
-  let turn = 0;
   for (const part of registry.parts()) {
     text += part;
-    turn += part.length;
-    if (turn < TURN) continue;
-    turn = 0;
+    if (text.length < TURN) continue;
+    made.push(Buffer.from(text));
+    text = '';
     await new Promise<void>((resolve) => clock.after(millis(0), resolve));
   }
-  return text;
+  return Buffer.concat([...made, Buffer.from(text)]);
 }
 
 function* deploymentsOf({ current, health, loads, clock }: State): Generator<DeploymentGauge> {

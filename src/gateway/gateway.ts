@@ -8,6 +8,7 @@ import { openaiError } from '../endpoints/openai-encoder.ts';
 import { decodePath, type EndpointMatch, matchEndpoint } from '../endpoints/registry.ts';
 import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { authenticate } from './authenticate.ts';
+import { compressed } from './compress.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
 import { Exchange } from './exchange.ts';
 import { statusFor } from './failure.ts';
@@ -19,7 +20,8 @@ export interface StatusPages {
   health(isKeyed: boolean): { readonly status: number; readonly body: unknown };
   probed(results: readonly ProbeResult[]): { readonly status: number; readonly body: unknown };
   readiness(): { readonly status: number; readonly body: unknown };
-  metrics(): Promise<string>;
+  /** In Prometheus' text format 0.0.4. */
+  metrics(): Promise<Uint8Array>;
 }
 
 export interface GatewayOptions extends ExchangeDependencies {
@@ -135,7 +137,7 @@ export class Gateway {
     const metrics: Page = {
       methods: ['GET'],
       needsKey: ({ server }) => server.metrics.needsKey,
-      answer: async () => text(await pages.metrics()),
+      answer: async (request) => exposed(request, await pages.metrics()),
     };
     const alive = get(false, () => json(200, "I'm alive!"));
     const models = get(true, (request) => {
@@ -210,8 +212,10 @@ function page({ status, body }: { readonly status: number; readonly body: unknow
   return json(status, body);
 }
 
-function text(body: string): ServerResponse {
-  return { kind: 'whole', status: 200, headers: [['content-type', 'text/plain; version=0.0.4; charset=utf-8']], body };
+/** Prometheus asks for gzip; with many keys the text is long. */
+async function exposed(request: ServerRequest, text: Uint8Array): Promise<ServerResponse> {
+  const type: HeaderPair = ['content-type', 'text/plain; version=0.0.4; charset=utf-8'];
+  return { kind: 'whole', status: 200, ...(await compressed(request, [type], text)) };
 }
 
 function found(model: unknown, id: string): ServerResponse | GatewayError {
