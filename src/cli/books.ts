@@ -3,7 +3,6 @@ import { AppliedPositions } from '../control/balances/applied-positions.ts';
 import { BalanceKeeper } from '../control/balances/balance-keeper.ts';
 import { DirectoryKeeper } from '../control/directory/directory.ts';
 import { KeyFinder } from '../control/directory/key-finder.ts';
-import type { Roster } from '../control/directory/roster.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { type Millis, seconds, usd } from '../core/units.ts';
@@ -16,7 +15,6 @@ import { type BudgetAlert, Budgets } from '../metering/budget.ts';
 import { type ModelCatalog, modelCatalog } from '../metering/model-catalog.ts';
 import { RateLimits } from '../metering/rate-limit.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { type BudgetGauge, type BudgetOwners, observeBudgets } from '../telemetry/budget-metrics.ts';
 import { LedgerMetrics } from '../telemetry/ledger-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricsRegistry } from '../telemetry/metrics.ts';
@@ -25,6 +23,7 @@ import { type Alerts, openAlerts } from './alerts.ts';
 import { hexId } from './hex-id.ts';
 import type { Io } from './io.ts';
 import { ledgerObserver } from './ledger-events.ts';
+import { observeTenants } from './tenant-metrics.ts';
 
 /** Longer than any request lives: what is held for one that nobody ended is given back then. */
 const LEASE_TIME: Millis = seconds(2 * 3600);
@@ -102,13 +101,14 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   });
   const alerts = openAlerts(store, env, log);
   const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
+  const limits = new RateLimits();
   const balances = new BalanceKeeper(store, positions, budgets, systemClock);
   const admission = new VirtualKeyAdmission({
     clock: systemClock,
     directory: () => directory.roster,
     catalog: catalogOf(current),
     priceBound: (model, request) => priceBoundOf(current(), model, request, inferProvider),
-    limits: new RateLimits(),
+    limits,
     budgets,
     known: (chain) => balances.known(chain),
     position: () => positions.next,
@@ -117,7 +117,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   directory.start();
   balances.start();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
-  observe(registry, { store, directory, balances, admission, budgets });
+  observe(registry, { store, directory, balances, admission, budgets, limits });
   return {
     ...{ store, directory, keys, ledger, admission },
     entries: requestLedger(ledger, positions),
@@ -206,9 +206,11 @@ interface Observed {
   readonly balances: BalanceKeeper;
   readonly admission: VirtualKeyAdmission;
   readonly budgets: Budgets;
+  readonly limits: RateLimits;
 }
 
-function observe(registry: MetricsRegistry, { store, directory, balances, admission, budgets }: Observed): void {
+function observe(registry: MetricsRegistry, observed: Observed): void {
+  const { store, directory, balances, admission, budgets, limits } = observed;
   const { roster } = directory;
   registry.observed('tollgate_database_up', 'Whether the database answers.', () =>
     store.health().kind === 'up' ? 1 : 0,
@@ -221,40 +223,11 @@ function observe(registry: MetricsRegistry, { store, directory, balances, admiss
   registry.observed('tollgate_directory_keys', 'Virtual keys in memory.', () => roster.keys.size);
   registry.observed('litellm_total_users', 'Users in memory.', () => roster.users.size);
   registry.observed('litellm_teams_count', 'Teams in memory.', () => roster.teams.size);
-  observeBudgets(registry, () => gaugesOf(budgets), ownersIn(roster), systemClock.wall);
+  observeTenants(registry, { roster, budgets, limits, clock: systemClock });
   registry.observed('tollgate_budget_accounts', 'Budgets in use, kept in step with the database.', () => balances.size);
   registry.observed(
     'tollgate_budget_leases',
     'Requests of virtual keys that hold limits and budgets.',
     () => admission.open,
   );
-}
-
-function* gaugesOf(budgets: Budgets): Generator<BudgetGauge> {
-  for (const { rule, ...standing } of budgets.standings(systemClock.wall()))
-    yield { ...standing, scope: rule.scope, id: rule.id.replaceAll('\u0000', ':') };
-}
-
-/** Finds keys by their ids: the roster has them by their hashes, so what was found is remembered. */
-function ownersIn(roster: Roster): BudgetOwners {
-  const hashes = new Map<string, string>();
-  const read = (): void => {
-    hashes.clear();
-    for (const [hash, { id }] of roster.keys) hashes.set(id, hash);
-  };
-  const find = (id: string) => {
-    const key = roster.keys.get(hashes.get(id) ?? '');
-    return key?.id === id ? key : null;
-  };
-  let version = -1;
-  return {
-    key(id) {
-      const known = find(id);
-      if (known !== null || version === roster.version) return known;
-      version = roster.version;
-      read();
-      return find(id);
-    },
-    teamAlias: (id) => roster.teams.get(id)?.alias ?? null,
-  };
 }

@@ -57,7 +57,7 @@ interface Shelf {
 }
 
 /** Kinds of one caller and deployment that are remembered; beyond them labels are put together anew. */
-const MOST_KINDS = 32;
+const MOST_KINDS = 64;
 /** Attempts by provider and outcome: seconds. */
 const ATTEMPT_BOUNDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 

@@ -85,13 +85,13 @@ export class Callers<T> {
   #keep(facts: CallerFacts, teamAlias: string | null, metadata: (path: string) => string): Kept<T> {
     const { keyHash, keyAlias, userId, teamId } = facts;
     const labels = {
+      ...Object.fromEntries(this.#labels.metadata.map((path) => [labelName(path), metadata(path)])),
       ...(this.#labels.hasCustomers && { end_user: NONE }),
       hashed_api_key: keyHash ?? NONE,
       api_key_alias: keyAlias ?? NONE,
       team: teamId ?? NONE,
       team_alias: teamAlias ?? NONE,
       user: userId ?? NONE,
-      ...Object.fromEntries(this.#labels.metadata.map((path) => [labelName(path), metadata(path)])),
     };
     const shelf = this.#create(labels);
     return { keyHash, keyAlias, userId, teamId, teamAlias, labels, shelf, customers: new Map() };

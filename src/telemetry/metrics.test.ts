@@ -27,6 +27,12 @@ describe('the text', () => {
   });
 });
 
+test('a label that is given twice is there once', () => {
+  const registry = new MetricsRegistry();
+  registry.counter('a_total', 'A.', ['team', 'team']).add({ team: 't' });
+  expect(registry.render()).toContain('\na_total{team="t"} 1\n');
+});
+
 describe('a metric with too many series', () => {
   test('gives up who asked first, and only then the rest', () => {
     const registry = new MetricsRegistry();

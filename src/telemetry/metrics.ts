@@ -157,7 +157,8 @@ export class MetricsRegistry {
   #labelsOf(name: string, labelNames: readonly string[]): readonly string[] {
     const chosen = isLitellms(name) ? namesOf(name).map((each) => this.#choices?.get(each)) : [];
     const included = chosen.find((each) => each != null) ?? null;
-    return labelNames.filter((label) => included?.has(label) ?? !ON_DEMAND.has(label));
+    // A label of the operator's own may have the name of one that is there.
+    return [...new Set(labelNames)].filter((label) => included?.has(label) ?? !ON_DEMAND.has(label));
   }
 }
 

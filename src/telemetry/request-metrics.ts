@@ -59,7 +59,7 @@ interface Shelf {
 }
 
 /** Kinds of one caller and name that are remembered; beyond them labels are put together anew. */
-const MOST_KINDS = 64;
+const MOST_KINDS = 512;
 const ATTEMPT_BOUNDS = [0, 1, 2, 3, 4, 6, 10];
 
 /**

@@ -98,7 +98,7 @@ async function makeKeys(): Promise<readonly string[]> {
   const { user_id } = await made('/user/new', { user_id: 'ann', auto_create_key: false, ...budget });
   const keys = [
     await made('/key/generate', { key_alias: 'of-team', team_id }),
-    await made('/key/generate', { key_alias: 'of-user', user_id }),
+    await made('/key/generate', { key_alias: 'of-user', user_id, model_rpm_limit: { small: 100 } }),
     // A mark that the first answer passes.
     await made('/key/generate', { key_alias: 'alone', soft_budget: 0.000001, ...budget }),
   ];
@@ -230,6 +230,10 @@ describe('a gateway under load', () => {
     expect(series('litellm_api_key_max_budget_metric')).toMatchObject([{ api_key_alias: 'alone', value: '10' }]);
     expect(series('litellm_team_max_budget_metric')).toMatchObject([{ team_alias: 'the team', value: '10' }]);
     expect(series('litellm_user_max_budget_metric')).toMatchObject([{ user: 'ann', value: '10' }]);
+    // Two waves of two requests.
+    expect(series('litellm_remaining_api_key_requests_for_model')).toMatchObject([
+      { api_key_alias: 'of-user', model: 'small', value: '96' },
+    ]);
     const [left] = series('litellm_remaining_api_key_budget_metric');
     expect(Number(left?.value)).toBeLessThan(10);
     expect(Number(left?.value)).toBeGreaterThan(9.9);

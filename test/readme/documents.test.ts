@@ -9,6 +9,7 @@ import { epochMillis } from '../../src/core/units.ts';
 import { AttemptMetrics } from '../../src/telemetry/attempt-metrics.ts';
 import { observeBudgets } from '../../src/telemetry/budget-metrics.ts';
 import { observeDeployments } from '../../src/telemetry/deployment-metrics.ts';
+import { observeModelLimits } from '../../src/telemetry/limit-metrics.ts';
 import { type Counter, type Histogram, MetricsRegistry, type SetValue } from '../../src/telemetry/metrics.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { pages, quoted, read, repositoryFiles, root, tableRows } from './documents.ts';
@@ -263,6 +264,7 @@ describe('metrics.md', () => {
     new RequestMetrics(registry, USUAL_METRICS, names);
     new AttemptMetrics(registry, USUAL_METRICS, names);
     observeDeployments(registry, () => [], names);
+    observeModelLimits(registry, () => []);
     observeBudgets(
       registry,
       () => [],

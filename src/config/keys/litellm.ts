@@ -8,6 +8,7 @@ import {
   map,
   mapOf,
   maps,
+  names,
   price,
   seconds,
   share,
@@ -129,11 +130,11 @@ export const litellmSettings = {
     note: 'Of the `litellm_*` metrics only those of these groups; `tollgate_*` are always served. `user_email` and `user_agent` are not kept. Read at the start.',
   }),
   custom_prometheus_metadata_labels: approximated(
-    texts,
+    names,
     'Paths in the metadata of keys (`metadata.project`) that become labels (`metadata_project`); metadata of requests is not looked at. Read at the start.',
   ),
   custom_prometheus_tags: approximated(
-    z.array(text, { error: 'a list of texts' }).max(30, { error: 'at most 30 tags' }),
+    names.max(30, { error: 'at most 30 tags' }),
     'Tags that become labels of the metrics of requests, `tag_<tag>`, with `true` or `false`. Read at the start.',
   ),
   prometheus_initialize_budget_metrics: later(truth, METRICS),
