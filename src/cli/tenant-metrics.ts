@@ -38,6 +38,9 @@ function* limitGauges(index: KeyIndex, limits: RateLimits, clock: Clock): Genera
         yield { hash: key.hash, alias: key.alias, model: rule.model, limit, remaining };
 }
 
+/** Keys whose limits for single models are shown: the first of the roster. */
+const MOST_LIMITED = 1_000;
+
 /** Keys by what metrics ask for. The roster has them by their hashes, and is gone through only after it has changed. */
 class KeyIndex {
   readonly #roster: Roster;
@@ -54,7 +57,7 @@ class KeyIndex {
     return this.#byId.get(id) ?? null;
   }
 
-  /** Those with limits for single models. */
+  /** Those with limits for single models, up to so many. */
   limited(): readonly VirtualKey[] {
     this.#refresh();
     return this.#limited;
@@ -68,7 +71,7 @@ class KeyIndex {
     this.#limited = [];
     for (const key of keys.values()) {
       if (key.budget !== null) this.#byId.set(key.id, key);
-      if (key.modelLimits.size > 0) this.#limited.push(key);
+      if (key.modelLimits.size > 0 && this.#limited.length < MOST_LIMITED) this.#limited.push(key);
     }
   }
 }

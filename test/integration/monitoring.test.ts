@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { ERRORS } from '../../src/core/errors.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
@@ -28,7 +29,7 @@ interface Dashboard {
   readonly title: string;
   readonly panels: readonly { readonly title: string; readonly type: string; readonly targets?: readonly Target[] }[];
   readonly templating: { readonly list: readonly { readonly name: string; readonly query: unknown }[] };
-  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+  readonly annotations: { readonly list: readonly { readonly target: Target }[] };
 }
 
 interface Alert {
@@ -159,6 +160,15 @@ describe('the files', () => {
     expect(fired.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
   });
 
+  test('the classes of failures that alerts look at are those that clients are told', () => {
+    const classes = alerts.flatMap(({ expr }) =>
+      [...expr.matchAll(/exception_class=~"([^"]+)"/g)].flatMap(([, words = '']) => words.split('|')),
+    );
+    const kinds = Object.keys(ERRORS);
+    expect(classes.filter((each) => !kinds.some((kind) => new RegExp(`^${each}$`).test(kind)))).toEqual([]);
+    expect(classes.length).toBeGreaterThan(10);
+  });
+
   test('Grafana finds Prometheus under the name that the dashboards know', () => {
     const source = parse(readFileSync(join(deploy, 'grafana/provisioning/datasources/prometheus.yaml'), 'utf8'));
     expect(source).toMatchObject({ apiVersion: 1, datasources: [{ uid: 'prometheus', type: 'prometheus' }] });
@@ -271,8 +281,8 @@ describe('a gateway under load', () => {
         else if (!data?.result.some(({ value }) => value[1] !== 'NaN')) wrong.push(`${name}: no data: ${expr}`);
       }
       for (const { title, annotations } of dashboards)
-        for (const { expr } of annotations.list) {
-          const { status, error } = await server().query(filledIn(expr));
+        for (const { target } of annotations.list) {
+          const { status, error } = await server().query(filledIn(target.expr));
           if (status !== 'success') wrong.push(`${title}: ${error}`);
         }
       expect(wrong).toEqual([]);
@@ -283,8 +293,7 @@ describe('a gateway under load', () => {
       for (const { alert, expr } of alerts)
         for (const [selector] of expr.matchAll(/[a-z_]+\{[^}]*\}/g))
           if ((await server().value(`count(${selector})`)) === null) empty.push(`${alert}: ${selector}`);
-      // A gateway that is well has none of these.
-      expect(empty.filter((each) => !/state=~"cooling|status_code=~"5/.test(each))).toEqual([]);
+      expect(empty).toEqual([]);
       await until(async () => (await server().rules()).every(({ health }) => health !== 'unknown'));
       const rules = await server().rules();
       expect(rules.map(({ name }) => name).toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
@@ -347,7 +356,8 @@ test('a key is needed for /metrics when the configuration says so, and that of a
 function* expressions(): Generator<readonly [name: string, expression: string, legend?: string | undefined]> {
   for (const { name, expr, legendFormat } of panels) yield [name, expr, legendFormat];
   for (const { alert, expr } of alerts) yield [alert, expr];
-  for (const { title, annotations } of dashboards) for (const { expr } of annotations.list) yield [title, expr];
+  for (const { title, annotations } of dashboards)
+    for (const { target } of annotations.list) yield [title, target.expr];
 }
 
 /** As Grafana sends it: all instances, and a window in which the load lies. */
