@@ -73,8 +73,7 @@ function* deploymentsOf({ current, health, loads, clock }: State): Generator<Dep
 }
 
 function apiBase({ upstream, provider }: Deployment): string | null {
-  const base = upstream.baseUrl ?? PROVIDERS.get(provider)?.defaults.baseUrl ?? null;
-  return base?.split('?', 1)[0] ?? null;
+  return upstream.baseUrl ?? PROVIDERS.get(provider)?.defaults.baseUrl ?? null;
 }
 
 const names = new WeakMap<Snapshot, ReadonlySet<string>>();

@@ -3,7 +3,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { Deployment, MetricSettings } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
 import { type CallerFacts, type CallerNames, Callers, labelName } from './callers.ts';
-import { DEPLOYMENT, LATENCY_BOUNDS, MODELS, WHO } from './labels.ts';
+import { addressLabel, DEPLOYMENT, LATENCY_BOUNDS, MODELS, WHO } from './labels.ts';
 import type { Cell, Distribution, Labels, MetricsRegistry } from './metrics.ts';
 import { NONE, OTHER } from './series.ts';
 
@@ -11,7 +11,7 @@ import { NONE, OTHER } from './series.ts';
 export interface AttemptNames extends CallerNames {
   /** Whether a name that was asked for is one of the configuration's own. */
   isKnown(model: string): boolean;
-  /** Where a deployment is called, without a query. */
+  /** Where a deployment is called. */
   apiBase(deployment: Deployment): string | null;
 }
 
@@ -138,7 +138,7 @@ export function labelsOf(deployment: Deployment, names: Pick<AttemptNames, 'apiB
   return {
     litellm_model_name: deployment.model,
     model_id: deployment.id,
-    api_base: names.apiBase(deployment) ?? NONE,
+    api_base: addressLabel(names.apiBase(deployment)),
     api_provider: deployment.provider,
   };
 }

@@ -1,3 +1,5 @@
+import { NONE } from './series.ts';
+
 /** Labels and bounds that several metrics share. */
 
 /** Who asked, in LiteLLM's words. */
@@ -20,3 +22,8 @@ export const LATENCY_BOUNDS: readonly number[] = [
 export const OVERHEAD_BOUNDS: readonly number[] = [
   ...[0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
 ];
+
+/** An address as a label: `/metrics` is public, and people write credentials before a host, or after a question mark. */
+export function addressLabel(url: string | null): string {
+  return url === null ? NONE : url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1').replace(/[?#].*$/, '');
+}

@@ -55,7 +55,7 @@ function meters(words: { known?: readonly string[]; settings?: Partial<MetricSet
     isKnown: (model: string) => words.known?.includes(model) ?? true,
     teamAlias: (id: string) => teams.get(id) ?? null,
     keyMetadata: () => (words.metadata ?? null) as null,
-    apiBase: () => 'https://host/v1',
+    apiBase: () => 'https://user:p@ss-word@host/v1?key=query-secret',
   };
   return {
     teams,
@@ -240,6 +240,24 @@ test('a request that nobody answered has an end and a class, and no latency or t
   expect(series('litellm_llm_api_failed_requests_metric_total')).toMatchObject([{ is: 1 }]);
   expect(series('litellm_request_total_latency_metric_count')).toEqual([]);
   expect(series('tollgate_request_attempts_count')).toMatchObject([{ is: 2 }]);
+});
+
+test('an address tells no credential', () => {
+  const { attempts, requests, text, series } = meters();
+  const deployment = deploymentOf('d');
+  attempts.benched({ deployment, status: 500 });
+  requests.request(entry('m', 'm', { apiBase: 'http://user:p@ss-word@host:8080/v1?key=query-secret' }));
+  expect(text()).not.toMatch(/ss-word|query-secret|user:/);
+  expect(series('litellm_deployment_cooled_down_total')).toMatchObject([{ api_base: 'https://host/v1' }]);
+  expect(series('litellm_overhead_latency_metric_count')).toMatchObject([{ api_base: 'http://host:8080/v1' }]);
+});
+
+test('a client that left before its answer began says nothing about latency', () => {
+  const { requests, series } = meters();
+  requests.request(entry('m', 'm', { end: 'client-gone', status: 499, firstByte: null }));
+  expect(series('litellm_request_total_latency_metric_count')).toMatchObject([{ is: 0 }]);
+  expect(series('litellm_requests_metric_total')).toMatchObject([{ is: 0 }]);
+  expect(series('tollgate_requests_total')).toMatchObject([{ end: 'client-gone', is: 1 }]);
 });
 
 test('only streams have a time to their first output', () => {

@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '../core/ledger-entry.ts';
 import type { MetricSettings } from '../core/snapshot.ts';
 import { type CallerNames, Callers, labelName } from './callers.ts';
-import { LATENCY_BOUNDS, MODELS, OVERHEAD_BOUNDS, WHO } from './labels.ts';
+import { addressLabel, LATENCY_BOUNDS, MODELS, OVERHEAD_BOUNDS, WHO } from './labels.ts';
 import type { Cell, Distribution, Labels, MetricsRegistry, Purse } from './metrics.ts';
 import { NONE, OTHER } from './series.ts';
 
@@ -95,7 +95,7 @@ export class RequestMetrics {
     if (end.failedCalls !== null) end.failedCalls.value += 1;
     kind.addedLatency.observe(entry.overhead / 1000);
     kind.attempts.observe(entry.attempts.length);
-    if (kind.answered !== null) count(kind.answered, entry);
+    if (kind.answered !== null && entry.firstByte !== null) count(kind.answered, entry);
   }
 
   #kind(entry: LedgerEntry): Kind {
@@ -158,7 +158,7 @@ export class RequestMetrics {
     const metrics = this.#metrics;
     const place = {
       ...labels,
-      ...{ model_group: group ?? NONE, api_provider: provider ?? NONE, api_base: apiBase ?? NONE },
+      ...{ model_group: group ?? NONE, api_provider: provider ?? NONE, api_base: addressLabel(apiBase) },
       litellm_model_name: labels.model ?? NONE,
     };
     return {
