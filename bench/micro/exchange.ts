@@ -1,6 +1,7 @@
 /** What does the gateway's own work cost for one request, sockets left out: from the client's head to the answer's bytes? */
 import { loadConfig } from '../../src/config/load.ts';
 import type { HeaderPair } from '../../src/core/http.ts';
+import { USUAL_METRICS } from '../../src/core/snapshot.ts';
 import { MASTER_ONLY } from '../../src/gateway/admission.ts';
 import { masterKeyAuthenticator } from '../../src/gateway/authenticate.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
@@ -9,6 +10,7 @@ import { Slots } from '../../src/gateway/slots.ts';
 import { UsageRefusals } from '../../src/gateway/usage-refusals.ts';
 import { HealthTable } from '../../src/router/health.ts';
 import { LoadTable } from '../../src/router/load.ts';
+import { AttemptMetrics } from '../../src/telemetry/attempt-metrics.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { MetricsRegistry } from '../../src/telemetry/metrics.ts';
 import { logRequest } from '../../src/telemetry/request-log.ts';
@@ -147,7 +149,9 @@ function gateway(level: 'error' | 'info'): BenchGateway {
   const loaded = loadConfig({ path: 'bench.yaml', text, readFile: () => text, env: {}, strict: false, demo: null });
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.findings));
   const snapshot = { ...loaded.snapshot, version: 1 };
-  const metrics = new RequestMetrics(new MetricsRegistry(), () => true);
+  const registry = new MetricsRegistry();
+  const names = { isKnown: () => true, teamAlias: () => null, keyMetadata: () => null, apiBase: () => null };
+  const metrics = new RequestMetrics(registry, USUAL_METRICS, names);
   const log = createLogger(level, () => {}, Date.now);
   const ports: GatewayPorts = {
     snapshots: { current: () => snapshot },
@@ -162,7 +166,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
       },
     },
     log: { retryDelay() {}, internalError: ({ error }) => console.error(error) },
-    meters: metrics,
+    meters: new AttemptMetrics(registry, USUAL_METRICS, names),
     tokens: { count: () => Promise.resolve(null) },
     random: Math.random,
     hexId: () => crypto.randomUUID().replaceAll('-', ''),
@@ -181,7 +185,7 @@ function gateway(level: 'error' | 'info'): BenchGateway {
     ...graph,
     rootPath: '',
     elsewhere: async () => null,
-    pages: { health: page, probed: page, readiness: page, metrics: () => '' },
+    pages: { health: page, probed: page, readiness: page, metrics: () => Promise.resolve(ANSWER) },
   });
   return {
     handle: (incoming) => made.handle(incoming),

@@ -24,6 +24,7 @@ import { type Alerts, openAlerts } from './alerts.ts';
 import { hexId } from './hex-id.ts';
 import type { Io } from './io.ts';
 import { ledgerObserver } from './ledger-events.ts';
+import { observeTenants } from './tenant-metrics.ts';
 
 /** Longer than any request lives: what is held for one that nobody ended is given back then. */
 const LEASE_TIME: Millis = seconds(2 * 3600);
@@ -101,6 +102,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   });
   const alerts = openAlerts(store, env, log);
   const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
+  const limits = new RateLimits();
   const balances = new BalanceKeeper(store, positions, budgets, systemClock);
   const rollUps = new RollUpKeeper(store, systemClock, (reason) =>
     log.warn('days that are over cannot be added up; reports read all their rows', { reason }),
@@ -110,7 +112,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     directory: () => directory.roster,
     catalog: catalogOf(current),
     priceBound: (model, request) => priceBoundOf(current(), model, request, inferProvider),
-    limits: new RateLimits(),
+    limits,
     budgets,
     known: (chain) => balances.known(chain),
     position: () => positions.next,
@@ -121,7 +123,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   // The embedded database would do it on the thread that serves, for reports that few rows make fast anyway.
   if (store.kind === 'postgres') rollUps.start();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
-  observe(registry, { store, directory, balances, admission });
+  observe(registry, { store, directory, balances, admission, budgets, limits });
   return {
     ...{ store, directory, keys, ledger, admission },
     entries: requestLedger(ledger, positions),
@@ -210,9 +212,12 @@ interface Observed {
   readonly directory: DirectoryKeeper;
   readonly balances: BalanceKeeper;
   readonly admission: VirtualKeyAdmission;
+  readonly budgets: Budgets;
+  readonly limits: RateLimits;
 }
 
-function observe(registry: MetricsRegistry, { store, directory, balances, admission }: Observed): void {
+function observe(registry: MetricsRegistry, observed: Observed): void {
+  const { store, directory, balances, admission, budgets, limits } = observed;
   const { roster } = directory;
   registry.observed('tollgate_database_up', 'Whether the database answers.', () =>
     store.health().kind === 'up' ? 1 : 0,
@@ -223,6 +228,9 @@ function observe(registry: MetricsRegistry, { store, directory, balances, admiss
     () => roster.version,
   );
   registry.observed('tollgate_directory_keys', 'Virtual keys in memory.', () => roster.keys.size);
+  registry.observed('litellm_total_users', 'Users in memory.', () => roster.users.size);
+  registry.observed('litellm_teams_count', 'Teams in memory.', () => roster.teams.size);
+  observeTenants(registry, { roster, budgets, limits, clock: systemClock });
   registry.observed('tollgate_budget_accounts', 'Budgets in use, kept in step with the database.', () => balances.size);
   registry.observed(
     'tollgate_budget_leases',

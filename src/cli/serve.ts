@@ -14,7 +14,6 @@ import { LoadTable } from '../router/load.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/metrics.ts';
 import { logRequest } from '../telemetry/request-log.ts';
-import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { startWorker } from '../tokens/start-worker.ts';
 import { WorkerTokenCounter } from '../tokens/worker-counter.ts';
 import { serve as listen } from '../transport/h1-server.ts';
@@ -28,8 +27,10 @@ import { readEnvFile } from './environment.ts';
 import { hexId } from './hex-id.ts';
 import { authenticator } from './identify.ts';
 import type { Io } from './io.ts';
+import { exposition, observeState, requestMeters } from './metrics.ts';
 import { openModels } from './models.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
+import { observeProcess, watchEventLoop } from './process-metrics.ts';
 import { statusPages } from './status-pages.ts';
 import { welcome } from './welcome.ts';
 
@@ -183,8 +184,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   const loads = new LoadTable();
   const slots = new Slots(systemClock);
   const usageRefusals = new UsageRefusals();
-  const registry = new MetricsRegistry();
-  const metrics = new RequestMetrics(registry, (model) => namesOf(snapshot).has(model));
+  const registry = new MetricsRegistry(snapshot.server.metrics.choices);
   const reload = new ReloadState(registry);
   const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
@@ -206,6 +206,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   const whole = loadConfig(options);
   if (whole.kind === 'loaded') snapshot = { ...whole.snapshot, version: 1 };
 
+  const { requests, attempts } = requestMeters(registry, current, books.directory.roster);
   const ports = {
     snapshots: { current },
     keys: authenticator(current, books.keys),
@@ -215,24 +216,16 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
       begin: books.entries.begin,
       record(entry) {
         books.entries.record(entry);
-        metrics.request(entry);
+        requests.request(entry);
         logRequest(log, entry);
       },
     },
     log: gatewayLog(log),
-    meters: metrics,
+    meters: attempts,
     tokens: tokenCounter(log),
     random: Math.random,
     hexId,
   } satisfies GatewayPorts;
-
-  registry.observed('tollgate_config_version', 'Version of the configuration in use.', () => snapshot.version);
-  registry.observed('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
-  registry.observed(
-    'tollgate_requests_in_flight',
-    'LLM requests whose answer is not over, streams included.',
-    () => gateway.running,
-  );
 
   const gateway = new Gateway({
     ports,
@@ -251,9 +244,13 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
       books,
       configProblem: () => reload.problem,
       isStopping: () => isStopping,
-      metrics: () => registry.render(),
+      metrics: () => exposition(registry, systemClock),
     }),
   });
+
+  observeState(registry, { current, health, loads, clock: systemClock, running: () => gateway.running });
+  if (registry.unknownChoices.length > 0)
+    log.warn('prometheus_metrics_config names metrics that are not here', { metrics: registry.unknownChoices });
 
   const server = open(args, current, (request) => gateway.handle(request), ports.log);
   if (typeof server === 'string') {
@@ -279,6 +276,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     logFindings(log, next);
     logUnpriced(log, next.snapshot);
   };
+  observeProcess(registry, systemClock);
+  const stopWatching = watchEventLoop(registry, systemClock);
   const watcher =
     args.config === null ? null : watchConfig({ load: options, current: loaded, clock: systemClock, onChange: take });
 
@@ -294,6 +293,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     await server.stop(STOP_PATIENCE + LAST_WORDS);
     lastCall.cancel();
     upstream.close();
+    stopWatching();
     await books.close(LEDGER_PATIENCE);
   });
   return { server, stopped, current };
@@ -361,19 +361,6 @@ class ReloadState {
     this.problem = null;
     this.#gauge.set({}, 1);
   }
-}
-
-const names = new WeakMap<Snapshot, ReadonlySet<string>>();
-
-/** Names of the configuration's own: what clients may ask for and what is asked of providers, stars not filled in. */
-function namesOf(snapshot: Snapshot): ReadonlySet<string> {
-  let known = names.get(snapshot);
-  if (known === undefined) {
-    const deployments = [...snapshot.deployments.values()].flatMap(({ id, model }) => [id, model]);
-    known = new Set([...snapshot.groups.keys(), ...snapshot.aliases.keys(), ...deployments]);
-    names.set(snapshot, known);
-  }
-  return known;
 }
 
 /** Resolves at SIGTERM or SIGINT; SIGHUP asks for a reload. A second signal ends the process at once. */

@@ -14,7 +14,7 @@ export interface StatusSources {
   /** Why the last edit of the configuration was not taken, or null. */
   configProblem(): string | null;
   isStopping(): boolean;
-  metrics(): string;
+  metrics(): Promise<Uint8Array>;
 }
 
 /**

@@ -29,6 +29,7 @@ test('the defaults', () => {
     completionModel: null,
     embeddingModel: null,
     requireUser: false,
+    metrics: { needsKey: false, choices: null, metadataLabels: [], tagLabels: [], hasCustomers: false },
   });
 });
 
@@ -59,6 +60,22 @@ describe('the file', () => {
     [
       'general_settings: {forward_client_headers_to_llm_api: true, allow_client_side_credentials: true, enforce_user_param: true}',
       { forwardClientHeaders: true, allowClientCredentials: true, requireUser: true },
+    ],
+    ['litellm_settings: {require_auth_for_metrics_endpoint: true}', { metrics: { needsKey: true } }],
+    [
+      'litellm_settings: {prometheus_metrics_config: [{group: a, metrics: [litellm_spend_metric], include_labels: [team]}, {metrics: [litellm_deployment_state]}]}',
+      {
+        metrics: {
+          choices: new Map([
+            ['litellm_spend_metric', new Set(['team'])],
+            ['litellm_deployment_state', null],
+          ]),
+        },
+      },
+    ],
+    [
+      'litellm_settings: {custom_prometheus_metadata_labels: [metadata.project], custom_prometheus_tags: [batch], enable_end_user_cost_tracking_prometheus_only: true}',
+      { metrics: { metadataLabels: ['metadata.project'], tagLabels: ['batch'], hasCustomers: true } },
     ],
     ['litellm_settings: {drop_params: yes, modify_params: true}', { dropParams: true, modifyParams: true }],
     ['litellm_settings: {set_verbose: true}', { logLevel: 'debug' }],

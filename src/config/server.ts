@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
-import type { ServerSettings } from '../core/snapshot.ts';
+import type { MetricChoices, ServerSettings } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
 import { type Environment, firstVariable, variable } from './environment.ts';
 import type { Findings } from './findings.ts';
@@ -53,7 +53,27 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     completionModel: general.completion_model ?? null,
     embeddingModel: general.embedding_model ?? null,
     requireUser: general.enforce_user_param ?? false,
+    metrics: {
+      needsKey: shared.require_auth_for_metrics_endpoint ?? false,
+      choices: metricChoices(shared.prometheus_metrics_config),
+      metadataLabels: shared.custom_prometheus_metadata_labels ?? [],
+      tagLabels: shared.custom_prometheus_tags ?? [],
+      hasCustomers: shared.enable_end_user_cost_tracking_prometheus_only ?? false,
+    },
   };
+}
+
+type MetricGroups = NonNullable<ConfigFile['litellm_settings']>['prometheus_metrics_config'];
+
+/** A metric of several groups has the labels of the last one, as in LiteLLM. */
+function metricChoices(groups: MetricGroups): MetricChoices {
+  if (groups === undefined) return null;
+  return new Map(
+    groups.flatMap(({ metrics = [], include_labels }) => {
+      const labels = include_labels === undefined ? null : new Set(include_labels);
+      return metrics.map((metric) => [metric, labels] as const);
+    }),
+  );
 }
 
 /** YAML gives nothing but JSON here: dates stay text. */

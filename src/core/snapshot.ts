@@ -229,6 +229,32 @@ export interface NewcomerSettings {
   readonly teamDefaults: JsonObject;
 }
 
+/** Which of LiteLLM's metrics are served, by name, with their labels (null: the usual ones); null: all of them. */
+export type MetricChoices = ReadonlyMap<string, ReadonlySet<string> | null> | null;
+
+/** What `/metrics` shows, and to whom. */
+export interface MetricSettings {
+  /** `require_auth_for_metrics_endpoint`. */
+  readonly needsKey: boolean;
+  /** `prometheus_metrics_config`. */
+  readonly choices: MetricChoices;
+  /** `custom_prometheus_metadata_labels`: paths in a key's metadata. */
+  readonly metadataLabels: readonly string[];
+  /** `custom_prometheus_tags`. */
+  readonly tagLabels: readonly string[];
+  /** Whether end customers are a label (`enable_end_user_cost_tracking_prometheus_only`). */
+  readonly hasCustomers: boolean;
+}
+
+/** Everything, for everybody, with the usual labels. */
+export const USUAL_METRICS: MetricSettings = {
+  needsKey: false,
+  choices: null,
+  metadataLabels: [],
+  tagLabels: [],
+  hasCustomers: false,
+};
+
 export interface ServerSettings {
   /** `store_model_in_db`: models of the database are served, and may be changed. */
   readonly storesModels: boolean;
@@ -259,4 +285,5 @@ export interface ServerSettings {
   readonly completionModel: string | null;
   readonly embeddingModel: string | null;
   readonly requireUser: boolean;
+  readonly metrics: MetricSettings;
 }

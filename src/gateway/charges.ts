@@ -1,5 +1,5 @@
 import type { Budget } from '../core/budget.ts';
-import type { Directory, Limits } from '../core/identity.ts';
+import type { Directory, Limits, VirtualKey } from '../core/identity.ts';
 import type { Payer } from '../core/payer.ts';
 import type { Owners } from '../metering/authorize.ts';
 import type { BudgetRule, BudgetScope } from '../metering/budget.ts';
@@ -36,6 +36,13 @@ export function limitRules(owners: Owners, models: readonly string[]): readonly 
     addModel('model_per_organization', organization.id, organization.id, organization.modelLimits);
   }
   return rules;
+}
+
+/** The limits that a key has for single models, each with the model's name: for metrics. */
+export function modelLimitRules(key: VirtualKey): readonly (LimitRule & { readonly model: string })[] {
+  return [...key.modelLimits].map(([model, limits]) => {
+    return { scope: 'model_per_key', id: pair(key.id, model), shown: `${key.name}:${model}`, limits, model };
+  });
 }
 
 /**

@@ -33,7 +33,8 @@ export function conclude(
   const groupSize = route === null ? 1 : groupSizeOf(route, group);
   const wasReady = health.isReady(deployment.id, endedAt);
   health.record(deployment, groupSize, told, routing, endedAt);
-  if (wasReady && !health.isReady(deployment.id, endedAt)) ports.meters.benched(deployment.id);
+  const status = meterStatus(outcome);
+  if (wasReady && !health.isReady(deployment.id, endedAt)) ports.meters.benched({ deployment, status });
   const sample = {
     outcome: told,
     elapsed: duration,
@@ -42,7 +43,13 @@ export function conclude(
     totalTokens: usage === null ? null : usage.input + usage.output,
   };
   load.end(deployment.id, sample, routing, endedAt);
-  const { provider } = deployment;
-  const status = meterStatus(outcome);
-  ports.meters.attempt({ deployment: deployment.id, group, provider, outcome: outcome.kind, status, duration });
+  ports.meters.attempt({
+    deployment,
+    group,
+    principal: accepted?.principal ?? null,
+    outcome: outcome.kind,
+    status,
+    duration,
+    outputTokens: sample.completionTokens,
+  });
 }

@@ -21,7 +21,7 @@ import { addCost } from './billing.ts';
 import { compressed } from './compress.ts';
 import { conclude } from './conclude.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
-import { errorOf, exhaustedError, statusFor } from './failure.ts';
+import { errorOf, exhaustedError, meterStatus, statusFor } from './failure.ts';
 import { addCors, addRetryAfter, addUpstreamHeaders, answerHeaders, clientLabel } from './headers.ts';
 import { inferProvider } from './infer-provider.ts';
 import { mockAnswer, mockFailure } from './mock.ts';
@@ -418,9 +418,15 @@ export class Exchange {
   }
 
   #meterFallback(worked: boolean): void {
-    const { decision, model } = this.#story;
+    const { decision, model, accepted, attempts } = this.#story;
     if (decision === null || decision.fallbacks === 0) return;
-    this.#deps.ports.meters.fallback({ from: model, to: decision.group, worked });
+    const cause = attempts[0]?.outcome ?? null;
+    this.#deps.ports.meters.fallback({
+      ...{ from: model, to: decision.group, worked, deployment: decision.deployment },
+      principal: accepted?.principal ?? null,
+      cause: cause?.kind ?? null,
+      status: cause === null ? null : meterStatus(cause),
+    });
   }
 
   #settle(end: RequestEnd, status: number, usage: Usage | null): void {

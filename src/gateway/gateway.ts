@@ -1,12 +1,14 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Principal } from '../core/identity.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
 import { decodePath, type EndpointMatch, matchEndpoint } from '../endpoints/registry.ts';
 import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import { authenticate } from './authenticate.ts';
+import { compressed } from './compress.ts';
 import type { ExchangeDependencies } from './dependencies.ts';
 import { Exchange } from './exchange.ts';
 import { statusFor } from './failure.ts';
@@ -18,7 +20,8 @@ export interface StatusPages {
   health(isKeyed: boolean): { readonly status: number; readonly body: unknown };
   probed(results: readonly ProbeResult[]): { readonly status: number; readonly body: unknown };
   readiness(): { readonly status: number; readonly body: unknown };
-  metrics(): string;
+  /** In Prometheus' text format 0.0.4. */
+  metrics(): Promise<Uint8Array>;
 }
 
 export interface GatewayOptions extends ExchangeDependencies {
@@ -32,7 +35,7 @@ export interface GatewayOptions extends ExchangeDependencies {
 /** A path that no provider is needed for. */
 interface Page {
   readonly methods: readonly string[];
-  readonly needsKey: boolean;
+  needsKey(snapshot: Snapshot): boolean;
   answer(request: ServerRequest, path: string): ServerResponse | GatewayError | Promise<ServerResponse | GatewayError>;
 }
 
@@ -95,7 +98,7 @@ export class Gateway {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     if (page === undefined || !methods.includes(method))
       return this.#refuse(request, wrongMethod(request, methods), methods);
-    if (page.needsKey) {
+    if (page.needsKey(snapshot)) {
       const principal = await authenticate(request, snapshot, this.#options.ports.keys);
       const refusal = 'message' in principal ? principal : this.#forbids(principal, request, path);
       if (refusal !== null) return this.#refuse(request, refusal);
@@ -129,7 +132,16 @@ export class Gateway {
 
   #table(): ReadonlyMap<string, Page> {
     const { clock, pages, ports } = this.#options;
-    const get = (needsKey: boolean, answer: Page['answer']): Page => ({ methods: ['GET'], needsKey, answer });
+    const get = (needsKey: boolean, answer: Page['answer']): Page => ({
+      methods: ['GET'],
+      needsKey: () => needsKey,
+      answer,
+    });
+    const metrics: Page = {
+      methods: ['GET'],
+      needsKey: ({ server }) => server.metrics.needsKey,
+      answer: async (request) => exposed(request, await pages.metrics()),
+    };
     const alive = get(false, () => json(200, "I'm alive!"));
     const models = get(true, (request) => {
       const list = modelList(ports.snapshots.current(), new URLSearchParams(request.query));
@@ -164,7 +176,7 @@ export class Gateway {
       ['/health/liveness', alive],
       ['/health/readiness', get(false, () => page(pages.readiness()))],
       ['/test', get(false, () => json(200, { route: '/test' }))],
-      ['/metrics', get(false, () => text(pages.metrics()))],
+      ['/metrics', metrics],
       ['/models', models],
       ['/v1/models', models],
       ['/models/*', model],
@@ -203,8 +215,10 @@ function page({ status, body }: { readonly status: number; readonly body: unknow
   return json(status, body);
 }
 
-function text(body: string): ServerResponse {
-  return { kind: 'whole', status: 200, headers: [['content-type', 'text/plain; version=0.0.4; charset=utf-8']], body };
+/** Prometheus asks for gzip; with many keys the text is long. */
+async function exposed(request: ServerRequest, text: Uint8Array): Promise<ServerResponse> {
+  const type: HeaderPair = ['content-type', 'text/plain; version=0.0.4; charset=utf-8'];
+  return { kind: 'whole', status: 200, ...(await compressed(request, [type], text)) };
 }
 
 function found(model: unknown, id: string): ServerResponse | GatewayError {

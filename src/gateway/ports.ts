@@ -7,7 +7,7 @@ import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Payer } from '../core/payer.ts';
 import type { RequestSize } from '../core/request-size.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Deployment, Snapshot } from '../core/snapshot.ts';
 import type { Millis, NanoUsd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { PromptText } from '../endpoints/prompt-text.ts';
@@ -125,15 +125,30 @@ export interface GatewayLog {
 /** What the data plane counts. */
 export interface GatewayMeters {
   attempt(event: AttemptMeter): void;
-  benched(deployment: DeploymentId): void;
-  fallback(event: { readonly from: string; readonly to: string; readonly worked: boolean }): void;
+  /** A deployment left rotation, after an answer of this status if there was one. */
+  benched(event: { readonly deployment: Deployment; readonly status: number | null }): void;
+  fallback(event: FallbackMeter): void;
 }
 
 export interface AttemptMeter {
-  readonly deployment: DeploymentId;
+  readonly deployment: Deployment;
   readonly group: string;
-  readonly provider: string;
+  readonly principal: Principal | null;
   readonly outcome: Outcome['kind'];
   readonly status: number | null;
   readonly duration: Millis;
+  /** Null when nobody knows. */
+  readonly outputTokens: number | null;
+}
+
+/** A request that went to another group than the one asked for. */
+export interface FallbackMeter {
+  readonly from: string;
+  readonly to: string;
+  readonly worked: boolean;
+  readonly deployment: Deployment;
+  readonly principal: Principal | null;
+  /** How the first attempt ended, with the status that the provider gave. */
+  readonly cause: Outcome['kind'] | null;
+  readonly status: number | null;
 }

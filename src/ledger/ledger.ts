@@ -165,6 +165,7 @@ class OpenLedger implements Ledger {
     return {
       refusing,
       journalBytes: bytes + this.#adoptedBytes(),
+      mostJournalBytes: this.#options.mostJournalBytes ?? MOST_JOURNAL_BYTES,
       unsyncedBytes,
       unwrittenEntries: this.#unwritten,
       oldestUnwritten: this.#writer.oldest,

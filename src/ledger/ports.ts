@@ -51,6 +51,8 @@ export interface LedgerStatus {
   readonly refusing: RefusalReason | null;
   /** Bytes of all journals that this process owns. */
   readonly journalBytes: number;
+  /** From this many on new requests are refused. */
+  readonly mostJournalBytes: number;
   /** Bytes in memory that the disk has not confirmed. */
   readonly unsyncedBytes: number;
   /** Entries recorded by this process that the store has not confirmed; those of adopted journals are not counted. */

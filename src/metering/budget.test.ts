@@ -40,6 +40,23 @@ function standing(
   return [Number(found?.spent ?? 0n), Number(found?.reserved ?? 0n)];
 }
 
+test('all accounts can be looked at, each in the period of now', () => {
+  const { budgets } = engine();
+  const daily = ruleOf('daily', { ...budgetOf(100), period: DAILY });
+  held(budgets, [daily, ruleOf('forever', budgetOf(7), 'team')], bound(5)).settle(usd(3), 1, NOON);
+  held(budgets, [daily], bound(4));
+  const looked = (now: EpochMillis) =>
+    [...budgets.standings(now)].map(({ rule, spent, reserved, limit, resets }) => [
+      ...[rule.id, Number(spent), Number(reserved), Number(limit), resets],
+    ]);
+  expect(looked(NOON)).toEqual([
+    ['daily', 3, 4, 100, MIDNIGHT],
+    ['forever', 3, 0, 7, null],
+  ]);
+  // Nothing is spent of the new day, and what is held stays held.
+  expect(looked(MIDNIGHT)[0]?.slice(0, 3)).toEqual(['daily', 0, 4]);
+});
+
 describe('a budget', () => {
   test('holds the estimate until the fact replaces it', () => {
     const { budgets } = engine();

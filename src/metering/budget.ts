@@ -85,6 +85,18 @@ export interface StoredSpend {
   readonly position: number;
 }
 
+/** How one account stands. */
+export interface BudgetStanding {
+  readonly rule: BudgetRule;
+  readonly spent: NanoUsd;
+  /** Held by requests that are running. */
+  readonly reserved: NanoUsd;
+  /** Null: it has none. */
+  readonly limit: NanoUsd | null;
+  /** When the next period begins; null: never. */
+  readonly resets: EpochMillis | null;
+}
+
 /** A sum that is held until the request ends. */
 export interface BudgetLease {
   readonly kind: 'held';
@@ -178,6 +190,23 @@ export class Budgets {
     if (account === undefined) return null;
     turn(account, now);
     return { spent: nanoUsd(spentOf(account)), reserved: nanoUsd(account.reserved) };
+  }
+
+  /** Every account in memory, as it stands now: for metrics. */
+  *standings(now: EpochMillis): Generator<BudgetStanding> {
+    for (const accounts of this.#scopes.values()) {
+      for (const account of accounts.values()) {
+        turn(account, now);
+        const limit = limitOf(account.rule.budget, now);
+        yield {
+          rule: account.rule,
+          spent: nanoUsd(spentOf(account)),
+          reserved: nanoUsd(account.reserved),
+          limit: limit === null ? null : nanoUsd(limit),
+          resets: account.period.end,
+        };
+      }
+    }
   }
 
   /** Forgets accounts that nobody wants and that hold nothing the store does not know: after a swap of the directory. */

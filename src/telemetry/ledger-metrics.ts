@@ -8,6 +8,7 @@ const SYNC_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 
 export interface LedgerGauges {
   readonly refusing: string | null;
   readonly journalBytes: number;
+  readonly mostJournalBytes: number;
   readonly unsyncedBytes: number;
   readonly unwrittenEntries: number;
   readonly oldestUnwritten: EpochMillis | null;
@@ -77,6 +78,16 @@ export class LedgerMetrics {
       'tollgate_ledger_journal_bytes',
       'Bytes of all journals on the disk.',
       () => status().journalBytes,
+    );
+    registry.observed(
+      'tollgate_ledger_journal_limit_bytes',
+      'Bytes of journals from which on new requests are refused.',
+      () => status().mostJournalBytes,
+    );
+    registry.observed(
+      'litellm_in_memory_spend_update_queue_size',
+      'Entries that the store has not confirmed, under LiteLLM’s name.',
+      () => status().unwrittenEntries,
     );
     registry.observed(
       'tollgate_ledger_unsynced_bytes',

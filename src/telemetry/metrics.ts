@@ -1,20 +1,21 @@
+import type { MetricChoices } from '../core/snapshot.ts';
 import { nanoUsd, usd } from '../core/units.ts';
+import { Buckets, braces, type Cell, type Labels, number, Series } from './series.ts';
 
-/** Series of one metric beyond this many share the label value `other`: names come from clients and configurations. */
-const SERIES_LIMIT = 2_000;
+export type { Cell, Labels } from './series.ts';
 
-type Labels = Readonly<Record<string, string>>;
+/** Series of one counter or gauge; half as many more name no key. */
+const SERIES_LIMIT = 1_000;
+/** Series of one histogram, each of which is up to forty lines. */
+const HISTOGRAM_LIMIT = 100;
+
+/** Labels that LiteLLM has and that are left out unless `include_labels` asks for them. */
+const ON_DEMAND: ReadonlySet<string> = new Set(['client_ip']);
 
 interface Metric {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly labelNames: readonly string[];
-}
-
-/** One series of a counter or a gauge, to be kept by who changes it often: labels are turned into text only once. */
-export interface Cell {
-  value: number;
 }
 
 /** One series of a sum of money. */
@@ -43,12 +44,24 @@ export interface Histogram {
   at(labels: Labels): Distribution;
 }
 
+/** Takes the value of one series. */
+export type SetValue = (labels: Labels, value: number) => void;
+
 /** Prometheus metrics in the text format 0.0.4; its memory is bounded whatever the labels. */
 export class MetricsRegistry {
-  readonly #render: (() => string)[] = [];
+  readonly #parts: (() => string)[] = [];
+  readonly #choices: MetricChoices;
+  /** Names of `prometheus_metrics_config` that no metric has had so far. */
+  readonly #unmet: Set<string>;
+
+  /** @param choices which of LiteLLM's metrics are served, and with which labels; those of our own always are */
+  constructor(choices: MetricChoices = null) {
+    this.#choices = choices;
+    this.#unmet = new Set(choices?.keys());
+  }
 
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
-    const series = this.#numbers({ name, help, type: 'counter', labelNames });
+    const series = this.#numbers({ name, help, type: 'counter' }, labelNames);
     return {
       add: (labels, by = 1) => {
         series.at(labels).value += by;
@@ -59,9 +72,9 @@ export class MetricsRegistry {
 
   /** A counter of US dollars that is kept in nano-USD, so that it is exact however many small sums it takes. */
   money(name: string, help: string, labelNames: readonly string[]): { at(labels: Labels): Purse } {
-    const series = new Series(labelNames, (): Purse => ({ value: 0n }));
-    this.#render.push(() => {
-      let out = header({ name, help, type: 'counter', labelNames });
+    const series = new Series(this.#labelsOf(name, labelNames), SERIES_LIMIT, (): Purse => ({ value: 0n }));
+    this.#serve({ name, help, type: 'counter' }, () => {
+      let out = '';
       for (const [key, { value }] of series.cells) out += `${name}${braces(key)} ${usd(nanoUsd(value))}\n`;
       return out;
     });
@@ -69,7 +82,7 @@ export class MetricsRegistry {
   }
 
   gauge(name: string, help: string, labelNames: readonly string[]): Gauge {
-    const series = this.#numbers({ name, help, type: 'gauge', labelNames });
+    const series = this.#numbers({ name, help, type: 'gauge' }, labelNames);
     return {
       set: (labels, value) => {
         series.at(labels).value = value;
@@ -77,21 +90,40 @@ export class MetricsRegistry {
     };
   }
 
-  #numbers(metric: Metric): Series<Cell> {
-    const series = new Series(metric.labelNames, (): Cell => ({ value: 0 }));
-    this.#render.push(() => text(metric, series));
+  #numbers(metric: Metric, labelNames: readonly string[]): Series<Cell> {
+    const series = this.#series(metric.name, labelNames);
+    this.#serve(metric, () => lines(metric.name, series));
     return series;
   }
 
-  /** A gauge read when it is asked for. */
-  observed(name: string, help: string, read: () => number): void {
-    this.#render.push(() => `${header({ name, help, type: 'gauge', labelNames: [] })}${name} ${number(read())}\n`);
+  #series(name: string, labelNames: readonly string[]): Series<Cell> {
+    return new Series(this.#labelsOf(name, labelNames), SERIES_LIMIT, (): Cell => ({ value: 0 }));
+  }
+
+  /** A number without labels, read when it is asked for. */
+  observed(name: string, help: string, read: () => number, type: 'gauge' | 'counter' = 'gauge'): void {
+    this.#serve({ name, help, type }, () => `${name} ${number(read())}\n`);
+  }
+
+  /**
+   * Gauges that are computed when they are asked for: they cost requests nothing.
+   *
+   * @param read gives the value of each series; of series that share labels, as those beyond the bound, the sum counts
+   */
+  scraped(name: string, help: string, labelNames: readonly string[], read: (set: SetValue) => void): void {
+    this.#serve({ name, help, type: 'gauge' }, () => {
+      const series = this.#series(name, labelNames);
+      read((labels, value) => {
+        series.at(labels).value += value;
+      });
+      return lines(name, series);
+    });
   }
 
   histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): Histogram {
-    const series = new Series(labelNames, () => new Buckets(bounds));
-    this.#render.push(() => {
-      let out = header({ name, help, type: 'histogram', labelNames });
+    const series = new Series(this.#labelsOf(name, labelNames), HISTOGRAM_LIMIT, () => new Buckets(bounds));
+    this.#serve({ name, help, type: 'histogram' }, () => {
+      let out = '';
       for (const [key, buckets] of series.cells) out += buckets.render(name, key);
       return out;
     });
@@ -99,100 +131,49 @@ export class MetricsRegistry {
   }
 
   render(): string {
-    return this.#render.map((render) => render()).join('');
-  }
-}
-
-/** The series of one metric, one cell for each set of label values. */
-class Series<T> {
-  readonly cells = new Map<string, T>();
-  readonly #labelNames: readonly string[];
-  readonly #create: () => T;
-
-  constructor(labelNames: readonly string[], create: () => T) {
-    this.#labelNames = labelNames;
-    this.#create = create;
+    return [...this.parts()].join('');
   }
 
-  at(labels: Labels): T {
-    const key = bounded(this.cells, labelText(this.#labelNames, labels), this.#labelNames);
-    const known = this.cells.get(key);
-    if (known !== undefined) return known;
-    const cell = this.#create();
-    this.cells.set(key, cell);
-    return cell;
-  }
-}
-
-class Buckets implements Distribution {
-  readonly #bounds: readonly number[];
-  readonly #counts: number[];
-  #sum = 0;
-  #count = 0;
-
-  constructor(bounds: readonly number[]) {
-    this.#bounds = bounds;
-    this.#counts = bounds.map(() => 0);
+  /** The text metric by metric, for who wants to let others have a turn in between. */
+  *parts(): Generator<string> {
+    for (const part of this.#parts) yield part();
   }
 
-  observe(value: number): void {
-    this.#sum += value;
-    this.#count += 1;
-    const bounds = this.#bounds;
-    for (let index = 0; index < bounds.length; index++) {
-      if (value > (bounds[index] as number)) continue;
-      this.#counts[index] = (this.#counts[index] as number) + 1;
+  /** Names of `prometheus_metrics_config` that are none of the metrics here: misspelt, or of something that is not here. */
+  get unknownChoices(): readonly string[] {
+    return [...this.#unmet];
+  }
+
+  #serve(metric: Metric, body: () => string): void {
+    if (this.#choices === null || !isLitellms(metric.name)) {
+      this.#parts.push(() => header(metric) + body());
       return;
     }
+    const names = namesOf(metric.name);
+    for (const name of names) this.#unmet.delete(name);
+    if (names.some((name) => this.#choices?.has(name))) this.#parts.push(() => header(metric) + body());
   }
 
-  render(name: string, key: string): string {
-    let out = '';
-    let below = 0;
-    for (const [index, bound] of this.#bounds.entries()) {
-      below += this.#counts[index] ?? 0;
-      out += `${name}_bucket{${joined(key, `le="${bound}"`)}} ${below}\n`;
-    }
-    out += `${name}_bucket{${joined(key, 'le="+Inf"')}} ${this.#count}\n`;
-    return `${out}${name}_sum${braces(key)} ${number(this.#sum)}\n${name}_count${braces(key)} ${this.#count}\n`;
+  #labelsOf(name: string, labelNames: readonly string[]): readonly string[] {
+    const chosen = isLitellms(name) ? namesOf(name).map((each) => this.#choices?.get(each)) : [];
+    const included = chosen.find((each) => each != null) ?? null;
+    // A label of the operator's own may have the name of one that is there.
+    return [...new Set(labelNames)].filter((label) => included?.has(label) ?? !ON_DEMAND.has(label));
   }
 }
 
-function text(metric: Metric, series: Series<Cell>): string {
-  let out = header(metric);
-  for (const [key, { value }] of series.cells) out += `${metric.name}${braces(key)} ${number(value)}\n`;
+/** Names that clients of LiteLLM know; the operator chooses among them. */
+const isLitellms = (name: string): boolean => name.startsWith('litellm_');
+
+/** As it is served, and as LiteLLM's configuration names it: the Python client adds `_total`. */
+const namesOf = (name: string): readonly string[] => [name, name.replace(/_total$/, '')];
+
+function lines(name: string, series: Series<Cell>): string {
+  let out = '';
+  for (const [key, { value }] of series.cells) out += `${name}${braces(key)} ${number(value)}\n`;
   return out;
 }
 
 function header({ name, help, type }: Metric): string {
   return `# HELP ${name} ${help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}\n# TYPE ${name} ${type}\n`;
-}
-
-function bounded(series: ReadonlyMap<string, unknown>, key: string, labelNames: readonly string[]): string {
-  if (series.has(key) || series.size < SERIES_LIMIT) return key;
-  return labelNames.map((name) => `${name}="other"`).join(',');
-}
-
-function labelText(names: readonly string[], labels: Labels): string {
-  let out = '';
-  for (const name of names) out += `${out === '' ? '' : ','}${name}="${escapeLabel(labels[name] ?? '')}"`;
-  return out;
-}
-
-function escapeLabel(value: string): string {
-  return /["\\\n]/.test(value) ? value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n') : value;
-}
-
-function joined(key: string, more: string): string {
-  return key === '' ? more : `${key},${more}`;
-}
-
-function braces(key: string): string {
-  return key === '' ? '' : `{${key}}`;
-}
-
-function number(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  return String(value);
 }

@@ -1,10 +1,16 @@
-import { describe, expect, test } from 'bun:test';
+import { beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root as keys } from '../../src/config/keys/root.ts';
 import type { Section } from '../../src/config/table.ts';
 import { ERRORS } from '../../src/core/errors.ts';
-import { type Counter, type Histogram, MetricsRegistry } from '../../src/telemetry/metrics.ts';
+import { USUAL_METRICS } from '../../src/core/snapshot.ts';
+import { epochMillis } from '../../src/core/units.ts';
+import { AttemptMetrics } from '../../src/telemetry/attempt-metrics.ts';
+import { observeBudgets } from '../../src/telemetry/budget-metrics.ts';
+import { observeDeployments } from '../../src/telemetry/deployment-metrics.ts';
+import { observeModelLimits } from '../../src/telemetry/limit-metrics.ts';
+import { type Counter, type Histogram, MetricsRegistry, type SetValue } from '../../src/telemetry/metrics.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { pages, quoted, read, repositoryFiles, root, tableRows } from './documents.ts';
 
@@ -221,39 +227,73 @@ class RecordingRegistry extends MetricsRegistry {
   readonly seen = new Map<string, string>();
 
   override counter(name: string, help: string, labels: readonly string[]): Counter {
-    this.seen.set(name, `counter ${labels.join(' ')}`);
+    this.#note('counter', name, labels);
     return super.counter(name, help, labels);
   }
 
   override money(name: string, help: string, labels: readonly string[]) {
-    this.seen.set(name, `counter ${labels.join(' ')}`);
+    this.#note('counter', name, labels);
     return super.money(name, help, labels);
   }
 
   override histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Histogram {
-    this.seen.set(name, `histogram ${labels.join(' ')}`);
+    this.#note('histogram', name, labels);
     return super.histogram(name, help, labels, bounds);
+  }
+
+  override scraped(name: string, help: string, labels: readonly string[], read: (set: SetValue) => void): void {
+    this.#note('gauge', name, labels);
+    super.scraped(name, help, labels, read);
+  }
+
+  #note(type: string, name: string, labels: readonly string[]): void {
+    this.seen.set(name, `${type} ${labels.filter((label) => label !== 'client_ip').join(' ')}`.trim());
   }
 }
 
 describe('metrics.md', () => {
   const written = new Map(
     tableRows(page('docs/reference/metrics.md'))
-      .filter(([name = '']) => name.startsWith('`'))
-      .map(([name = '', type, labels = '']) => [quoted(name)[0] ?? '', `${type} ${quoted(labels).join(' ')}`]),
+      .filter(([, type = '']) => ['counter', 'gauge', 'histogram'].includes(type))
+      .map(([name = '', type, labels = '']) => [quoted(name)[0] ?? '', `${type} ${quoted(labels).join(' ')}`.trim()]),
   );
 
-  test('has the names, types and labels of the requests’ metrics', () => {
-    const registry = new RecordingRegistry();
-    new RequestMetrics(registry, () => true);
-    expect(registry.seen.size).toBeGreaterThan(10);
+  const registry = new RecordingRegistry();
+  beforeAll(() => {
+    const names = { isKnown: () => true, teamAlias: () => null, keyMetadata: () => null, apiBase: () => null };
+    new RequestMetrics(registry, USUAL_METRICS, names);
+    new AttemptMetrics(registry, USUAL_METRICS, names);
+    observeDeployments(registry, () => [], names);
+    observeModelLimits(registry, () => []);
+    observeBudgets(
+      registry,
+      () => [],
+      { key: () => null, teamAlias: () => null },
+      () => epochMillis(0),
+    );
+  });
+
+  test('has the names, types and labels of the metrics of requests, attempts, deployments and budgets', () => {
+    expect(registry.seen.size).toBeGreaterThan(40);
     for (const [name, facts] of registry.seen) expect([name, written.get(name)]).toEqual([name, facts]);
   });
 
   test('has those that the server adds, and no others', () => {
     const source = sourcesOf('src/cli', 'src/telemetry');
-    const registered = [...source.matchAll(/registry\.(?:counter|money|gauge|observed|histogram)\(\s*'([a-z_]+)'/g)];
-    expect(sorted(written.keys())).toEqual(sorted(registered.map(([, name = '']) => name)));
+    const named = [
+      ...source.matchAll(/registry\.(?:counter|money|gauge|observed|scraped|histogram)\(\s*'([a-z_]+)'/g),
+    ].map(([, name = '']) => name);
+    expect(sorted(written.keys())).toEqual(sorted([...named, ...registry.seen.keys()]));
+  });
+
+  test('names the metrics that LiteLLM has and that are not here, each with its reason', () => {
+    const absent = tableRows(chapter('docs/reference/metrics.md', 'What LiteLLM has and Tollgate has not')).filter(
+      ([name = '']) => name.startsWith('`litellm_'),
+    );
+    const here = absent.flatMap(([name = '']) => quoted(name)).filter((name) => written.has(name));
+    expect(here).toEqual([]);
+    expect(absent.every(([, reason = '']) => reason.length > 10)).toBe(true);
+    expect(absent.length).toBeGreaterThan(5);
   });
 });
 

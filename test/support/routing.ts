@@ -8,6 +8,7 @@ import {
   NOTHING_SET,
   type RoutingSettings,
   type Snapshot,
+  USUAL_METRICS,
   type WildcardGroup,
 } from '../../src/core/snapshot.ts';
 import { type Millis, millis, seconds } from '../../src/core/units.ts';
@@ -101,6 +102,7 @@ export function snapshotOf(
       completionModel: null,
       embeddingModel: null,
       requireUser: false,
+      metrics: USUAL_METRICS,
     },
     billing: NO_TERMS,
   };

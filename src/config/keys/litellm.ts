@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { approximated, honoured, ignored, later } from '../table.ts';
+import { approximated, honoured, ignored, itemsRow, later } from '../table.ts';
 import {
   amount,
   anything,
@@ -8,6 +8,7 @@ import {
   map,
   mapOf,
   maps,
+  names,
   price,
   seconds,
   share,
@@ -24,8 +25,16 @@ const callbacks = z.union([texts, text], { error: 'a list of names' });
 const CALLBACKS = 'logging callbacks; Prometheus metrics are always served';
 const KEYS = 'virtual keys and budgets';
 const GUARDRAILS = 'guardrails';
-const METRICS = 'choice of metric labels';
+const METRICS = 'gauges of every budget: those in use are always there';
 const MARGIN = { error: 'a share, as 0.1 for 10 %, or `percentage` and `fixed_amount`' };
+const metricGroup = {
+  group: honoured(text, 'A name for the group; it does nothing.'),
+  metrics: honoured(texts, 'Names of `litellm_*` metrics, with or without `_total`.'),
+  include_labels: honoured(
+    texts,
+    'Their labels; without it the usual ones. `client_ip` is served only where it stands here.',
+  ),
+};
 const margin = z.union(
   [amount, z.strictObject({ percentage: amount.optional(), fixed_amount: price.optional() }, MARGIN)],
   MARGIN,
@@ -112,12 +121,24 @@ export const litellmSettings = {
   ),
   disable_end_user_cost_tracking: later(truth, 'spend of end users'),
   disable_end_user_cost_tracking_prometheus_only: later(truth, 'spend of end users'),
-  enable_end_user_cost_tracking_prometheus_only: later(truth, 'spend of end users'),
-  prometheus_metrics_config: later(anything, METRICS),
-  custom_prometheus_metadata_labels: later(texts, METRICS),
-  custom_prometheus_tags: later(texts, METRICS),
+  enable_end_user_cost_tracking_prometheus_only: approximated(
+    truth,
+    'The label `end_user` on the metrics of requests, of the first 200 customers; the others are `other`. Read at the start.',
+  ),
+  prometheus_metrics_config: itemsRow(metricGroup, {
+    fate: 'approximated',
+    note: 'Of the `litellm_*` metrics only those of these groups; `tollgate_*` are always served. `user_email` and `user_agent` are not kept. Read at the start.',
+  }),
+  custom_prometheus_metadata_labels: approximated(
+    names,
+    'Paths in the metadata of keys (`metadata.project`) that become labels (`metadata_project`); metadata of requests is not looked at. Read at the start.',
+  ),
+  custom_prometheus_tags: approximated(
+    names.max(30, { error: 'at most 30 tags' }),
+    'Tags that become labels of the metrics of requests, `tag_<tag>`, with `true` or `false`. Read at the start.',
+  ),
   prometheus_initialize_budget_metrics: later(truth, METRICS),
-  require_auth_for_metrics_endpoint: later(truth, 'a key for /metrics'),
+  require_auth_for_metrics_endpoint: honoured(truth, 'Ask for a key at `/metrics`. Default: nobody is asked.'),
   include_cost_in_streaming_usage: later(truth, 'the cost inside a stream'),
   return_response_headers: ignored(truth, 'provider headers always come back as llm_provider-*'),
   store_audit_logs: later(truth, 'the audit log'),
