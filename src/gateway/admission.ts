@@ -4,10 +4,11 @@ import type { GatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Directory, Principal } from '../core/identity.ts';
 import { customerId } from '../core/ids.ts';
+import { type ModelSight, SEES_ALL } from '../core/model-access.ts';
 import { NO_PAYER, type Payer } from '../core/payer.ts';
 import { type Millis, type NanoUsd, nanoUsd, plus, usd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
-import { type Allowed, authorize, mayUse } from '../metering/authorize.ts';
+import { type Allowed, authorize, mayUse, sightOf } from '../metering/authorize.ts';
 import type { BudgetLease, BudgetRule, Budgets } from '../metering/budget.ts';
 import { type Estimate, estimate, likelyTokens, type PriceBound } from '../metering/estimate.ts';
 import type { ModelCatalog } from '../metering/model-catalog.ts';
@@ -58,6 +59,10 @@ export class VirtualKeyAdmission implements Admission {
   forbids(principal: Principal, { path, method }: PathAsked): GatewayError | null {
     const decision = authorize(principal, { path, method, model: null, customer: null }, this.#world());
     return 'message' in decision ? decision : null;
+  }
+
+  sight(principal: Principal): ModelSight {
+    return sightOf(principal, this.#world());
   }
 
   admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError> {
@@ -219,6 +224,7 @@ class KeyLease implements Lease {
 /** Admission of a gateway that knows nobody but the operator. */
 export const MASTER_ONLY: Admission = {
   forbids: () => null,
+  sight: () => SEES_ALL,
   admit: (request) => new MasterLease(request),
 };
 

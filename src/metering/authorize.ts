@@ -11,7 +11,7 @@ import type {
   VirtualKey,
 } from '../core/identity.ts';
 import type { CustomerId, OrganizationId, TeamId, UserId } from '../core/ids.ts';
-import type { ModelAccess } from '../core/model-access.ts';
+import { type ModelAccess, type ModelSight, SEES_ALL } from '../core/model-access.ts';
 import type { EpochMillis } from '../core/units.ts';
 import type { ModelCatalog, ModelWords } from './model-catalog.ts';
 import { coversRoute, type RouteAsked, roleMayCall } from './routes.ts';
@@ -79,6 +79,26 @@ export function mayUse(allowed: Allowed, model: string, catalog: ModelCatalog): 
   if (allowed.kind === 'master') return true;
   const words = catalog.words(model);
   return deniedModel(allowed.owners, model, { key: words, team: words, above: words }) === null;
+}
+
+/**
+ * Which models a caller may ask for, for lists of models: the same lists as `authorize` asks.
+ *
+ * His own aliases are not shown, nor what the team's make of a name: LiteLLM lists neither.
+ */
+export function sightOf(principal: Principal, { directory, catalog }: Omit<World, 'now'>): ModelSight {
+  if (principal.kind === 'master') return SEES_ALL;
+  const owners = ownersOf(principal.key, null, directory);
+  const { key, team, organization } = owners;
+  const lists = [key.models, team?.models, personalModels(owners), organization?.models];
+  const listed = lists.flatMap((access) => (access?.kind === 'some' ? access.listed : []));
+  return {
+    may(model) {
+      const words = catalog.words(model);
+      return deniedModel(owners, model, { key: words, team: words, above: words }) === null;
+    },
+    listed: [...new Set(listed)],
+  };
 }
 
 function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Directory): Owners {
@@ -168,14 +188,18 @@ function askedWords(owners: Owners, model: string, catalog: ModelCatalog): ListW
 }
 
 function deniedModel(owners: Owners, model: string, words: ListWords): GatewayError | null {
-  const { key, team, user, organization } = owners;
-  const personal = key.owner.kind === 'user' ? (user?.models ?? null) : null;
+  const { key, team, organization } = owners;
   return (
     denial('key', key.models, model, words.key) ??
     denial('team', team?.models ?? null, model, words.team) ??
-    denial('user', personal, model, words.above) ??
+    denial('user', personalModels(owners), model, words.above) ??
     denial('org', organization?.models ?? null, model, words.above)
   );
+}
+
+/** The user's list holds for his personal keys alone. */
+function personalModels({ key, user }: Owners): ModelAccess | null {
+  return key.owner.kind === 'user' ? (user?.models ?? null) : null;
 }
 
 type Scope = 'key' | 'team' | 'user' | 'org';

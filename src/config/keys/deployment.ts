@@ -249,7 +249,7 @@ export const modelInfo = {
   tier: honoured(text, 'Shown in /model/info.'),
   team_id: approximated(text, 'The deployment is out of use until virtual keys and teams exist.'),
   team_public_model_name: later(text, 'models of teams'),
-  access_groups: later(names, 'access groups of virtual keys'),
+  access_groups: honoured(names, 'Names under which lists of models of keys, teams and so on may allow it.'),
   supported_environments: honoured(
     z.array(oneOf(['development', 'staging', 'production']), { error: 'a list of environments' }),
     'The deployment is out of use unless LITELLM_ENVIRONMENT is one of these.',
