@@ -6,6 +6,7 @@ import { ignoredIn } from '../fields/field.ts';
 import { shown } from '../fields/shown.ts';
 import { amount, count, id, order, pageNumber, pageSize, span, texts } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
+import { OPERATOR_ID } from '../http/caller.ts';
 import { found, refused } from '../http/refused.ts';
 import { configured } from '../keys/bounds.ts';
 import { isTeamAdmin } from '../keys/rights.ts';
@@ -14,6 +15,7 @@ import { numberedPage } from '../paging.ts';
 import { ensureUser } from '../users/write.ts';
 import { teamFields, teamInput } from './fields.ts';
 import { addMember, changeMember, noMember, removeMember } from './members.ts';
+import { shownPlaces } from './places.ts';
 import { createTeam, deleteTeam, teamColumns } from './write.ts';
 
 /** Teams and their members (litellm.md §3.6). */
@@ -63,12 +65,33 @@ const newRoute = adminRoute({
     const defaults = configured(teamInput, ports.settings().teamDefaults, 'default_team_params');
     const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value != null));
     const row = await store.change(actor, async (writers) => {
-      const team = await createTeam(writers, team_id ?? crypto.randomUUID(), { ...defaults, ...given }, context);
-      return addMembers(writers, team, members_with_roles ?? [], {}, context);
+      const members = withCreator(members_with_roles ?? [], context);
+      const lines = members.filter(isOperator).map(({ role }) => ({ user_id: OPERATOR_ID, user_email: null, role }));
+      const wanted = { ...defaults, ...given };
+      const team = await createTeam(writers, team_id ?? crypto.randomUUID(), wanted, context, lines);
+      return addMembers(
+        writers,
+        team,
+        members.filter((each) => !isOperator(each)),
+        {},
+        context,
+      );
     });
     return shown(row);
   },
 });
+
+/** Who made a team is an admin of it, as in LiteLLM, unless the request gives him another place. */
+function withCreator(members: readonly MemberInput[], { caller }: AdminContext): readonly MemberInput[] {
+  if (caller.kind !== 'admin' || members.some(({ user_id }) => user_id === caller.userId)) return members;
+  return [...members, { role: 'admin', user_id: caller.userId }];
+}
+
+/**
+ * The operator is nobody's row, so he stands in the team's list alone: as a user with a list of all his teams he would
+ * have that list written anew for each of them.
+ */
+const isOperator = ({ user_id }: MemberInput): boolean => user_id === OPERATOR_ID;
 
 async function addMembers(
   writers: Writers,
@@ -132,17 +155,7 @@ const deleteRoute = adminRoute({
 /** A team with its members' places, and its keys without hashes that a member could not use anyway. */
 async function wholeTeam(team: TeamRow, { store }: AdminContext) {
   const keys = await store.read.keys.list({ where: { team_id: team.team_id }, limit: 1000 });
-  const places = await store.read.teamMemberships.list({ where: { team_id: team.team_id }, limit: 1000 });
-  const budgetIds = places.rows.flatMap(({ budget_id }) => (budget_id === null ? [] : [budget_id]));
-  const budgets = await store.read.budgets.list({ where: { budget_id: { in: budgetIds } }, limit: 1000 });
-  const byId = new Map(budgets.rows.map((budget) => [budget.budget_id, shown(budget)]));
-  return {
-    keys: keys.rows.map(shown),
-    team_memberships: places.rows.map((place) => ({
-      ...shown(place),
-      litellm_budget_table: byId.get(place.budget_id ?? '') ?? null,
-    })),
-  };
+  return { keys: keys.rows.map(shown), team_memberships: await shownPlaces(store, { team_id: team.team_id }) };
 }
 
 const infoRoute = adminRoute({

@@ -13,6 +13,7 @@ import { generateInput } from '../keys/fields.ts';
 import { madeKeyAnswer, makeKey } from '../keys/make.ts';
 import { numberedPage } from '../paging.ts';
 import { addMember } from '../teams/members.ts';
+import { shownPlaces } from '../teams/places.ts';
 import { ROLES, type UserInput, userFields, userInput } from './fields.ts';
 import { createUser, deleteUser, userColumns, withUserDefaults } from './write.ts';
 
@@ -62,7 +63,7 @@ const newRoute = adminRoute({
     const { store, actor, ports } = context;
     const { user, made } = await store.change(actor, async (writers) => {
       await createUser(writers, userId, wanted, context);
-      for (const each of teams ?? []) await join(writers, userId, each, context);
+      for (const each of placesIn(teams ?? [], team_id ?? null)) await join(writers, userId, each, context);
       for (const organization_id of new Set(organizations ?? []))
         await writers.organizationMemberships.create({ user_id: userId, organization_id, user_role: 'internal_user' });
       const key = { ...withinBounds(keyPart, ports.settings()), user_id: userId, team_id };
@@ -74,7 +75,15 @@ const newRoute = adminRoute({
   },
 });
 
-async function join(writers: Writers, userId: string, asked: z.output<typeof place>, context: AdminContext) {
+type Place = z.output<typeof place>;
+
+/** The team of the first key is one of his teams, said or not (LiteLLM). */
+function placesIn(teams: readonly Place[], ofTheKey: string | null): readonly Place[] {
+  if (ofTheKey === null || teams.some(({ team_id }) => team_id === ofTheKey)) return teams;
+  return [...teams, { team_id: ofTheKey, user_role: 'user' }];
+}
+
+async function join(writers: Writers, userId: string, asked: Place, context: AdminContext) {
   const message = `Team not found, passed team_id=${asked.team_id}. Create it with /team/new.`;
   const team = found(await writers.teams.get(asked.team_id), message, 'teams');
   const member = { user_id: userId, user_email: null, role: asked.user_role };
@@ -98,7 +107,16 @@ const infoRoute = adminRoute({
     const user = found(await store.read.users.get(wanted), unknown(wanted), 'user_id');
     const keys = await store.read.keys.list({ where: { user_id: wanted }, limit: 1000 });
     const teams = await store.read.teams.list({ where: { team_id: { in: user.teams } }, limit: 1000 });
-    return { user_id: wanted, user_info: shown(user), keys: keys.rows.map(shown), teams: teams.rows.map(shown) };
+    const places = await shownPlaces(store, { user_id: wanted });
+    return {
+      user_id: wanted,
+      user_info: shown(user),
+      keys: keys.rows.map(shown),
+      teams: teams.rows.map((team) => ({
+        ...shown(team),
+        team_memberships: places.filter(({ team_id }) => team_id === team.team_id),
+      })),
+    };
   },
 });
 
