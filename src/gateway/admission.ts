@@ -14,7 +14,7 @@ import { type Estimate, estimate, likelyTokens, type PriceBound } from '../meter
 import type { ModelCatalog } from '../metering/model-catalog.ts';
 import type { LimitRule, RateLease, RateLimits } from '../metering/rate-limit.ts';
 import { budgetError, limitError } from './admission-errors.ts';
-import { budgetRules, limitRules, payerOf } from './charges.ts';
+import { budgetRules, customerBudgets, customerLimits, limitRules, payerOf, tagsOf } from './charges.ts';
 import type { Admission, AdmissionRequest, Lease, PathAsked } from './ports.ts';
 
 /** What admission is built of. */
@@ -70,7 +70,8 @@ export class VirtualKeyAdmission implements Admission {
     const customer = request.customer === null ? null : customerId(request.customer);
     const decision = authorize(principal, { path, method, model, customer }, this.#world());
     if ('message' in decision) return decision;
-    return decision.kind === 'master' ? new MasterLease(request) : this.#reserve(decision, request);
+    const charged = this.#charged(decision, request);
+    return charged === null ? new MasterLease(request) : this.#reserve(decision, charged, request);
   }
 
   /** Leases not yet settled nor expired: for tests and metrics. */
@@ -88,23 +89,34 @@ export class VirtualKeyAdmission implements Admission {
     }
   }
 
+  /** What a request is charged to; null when nobody counts it. */
+  #charged(allowed: Allowed, request: AdmissionRequest): Charged | null {
+    if (allowed.kind === 'master') {
+      const { customer } = allowed;
+      if (customer === null) return null;
+      const [chain, rules] = [customerBudgets(customer), customerLimits(customer)];
+      return chain.length + rules.length === 0 ? null : { chain, rules };
+    }
+    const { owners } = allowed;
+    const names = this.#names(request.model, allowed.model ?? request.model);
+    const chain = budgetRules(owners, names, request.tags, this.#parts.directory());
+    return { chain, rules: limitRules(owners, names) };
+  }
+
   #reserve(
-    allowed: Extract<Allowed, { kind: 'virtual-key' }>,
+    allowed: Allowed,
+    { chain, rules }: Charged,
     request: AdmissionRequest,
   ): Lease | GatewayError | Promise<Lease | GatewayError> {
     this.expire();
-    const { clock, budgets, limits, directory, known } = this.#parts;
-    const { owners } = allowed;
+    const { clock, budgets, limits, known } = this.#parts;
     const model = allowed.model ?? request.model;
-    const names = this.#names(request.model, model);
-    const chain = budgetRules(owners, names, request.tags, directory());
     const waiting = chain.length === 0 ? null : known(chain);
     if (waiting !== null) return waiting.then(() => this.admit(request));
     const wall = clock.wall();
     const sum = chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request);
     const money = budgets.reserve(chain, sum, wall);
     if (money.kind !== 'held') return budgetError(money);
-    const rules = limitRules(owners, names);
     const now = clock.now();
     const places = limits.take(rules, rules.length === 0 ? 0 : likelyTokens(request.size()), now);
     if (places.kind === 'refused') {
@@ -138,8 +150,14 @@ export class VirtualKeyAdmission implements Admission {
   }
 }
 
+/** Everything that a request is compared with. */
+interface Charged {
+  readonly chain: readonly BudgetRule[];
+  readonly rules: readonly LimitRule[];
+}
+
 interface Held {
-  readonly allowed: Extract<Allowed, { kind: 'virtual-key' }>;
+  readonly allowed: Allowed;
   readonly model: string;
   readonly request: Pick<AdmissionRequest, 'tags' | 'customer'>;
   readonly estimate: NanoUsd;
@@ -167,13 +185,13 @@ class KeyLease implements Lease {
 
   get payer(): Payer {
     const { allowed, request, chain } = this.#held;
+    if (allowed.kind === 'master') return { ...NO_PAYER, customerId: request.customer };
     return payerOf(allowed.owners, request.customer, chain);
   }
 
   get tags(): readonly string[] {
     const { allowed, request } = this.#held;
-    const { tags } = allowed.owners.key;
-    return tags.length === 0 ? request.tags : [...new Set([...tags, ...request.tags])];
+    return allowed.kind === 'master' ? request.tags : tagsOf(allowed.owners, request.tags);
   }
 
   get estimate(): NanoUsd {
@@ -228,7 +246,7 @@ export const MASTER_ONLY: Admission = {
   admit: (request) => new MasterLease(request),
 };
 
-/** The operator pays for what the master key does, and nobody counts. */
+/** The operator pays for what the master key does, and nobody counts: but for a customer's own limits. */
 class MasterLease implements Lease {
   readonly model: string;
   readonly tags: readonly string[];

@@ -139,7 +139,7 @@ export class Exchange {
       model: lease.model,
       isStreaming: call.isStreaming,
       promptTokens: null,
-      tags: controls.tags,
+      tags: lease.tags,
       controls: controls.routing,
       startedAt: this.#story.startedAt,
     };

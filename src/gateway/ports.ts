@@ -77,7 +77,7 @@ export interface Lease {
   /** The model that is meant: the aliases of key and team followed. */
   readonly model: string;
   readonly payer: Payer;
-  /** Of the request and of its key, each once. */
+  /** Of the request, its key and its team, each once: they choose deployments too. */
   readonly tags: readonly string[];
   /** The most that the request may cost, as far as anybody counts. */
   readonly estimate: NanoUsd;

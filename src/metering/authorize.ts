@@ -32,7 +32,8 @@ export interface World {
 
 /** Yes, and on whose account. */
 export type Allowed =
-  | { readonly kind: 'master'; readonly model: string | null }
+  /** @property customer for whom the operator asks: the one whose limits hold for him too */
+  | { readonly kind: 'master'; readonly model: string | null; readonly customer: Customer | null }
   | {
       readonly kind: 'virtual-key';
       /** The model that is meant: the key's and the team's aliases followed. */
@@ -61,9 +62,12 @@ export interface Owners {
  * ordinary: LiteLLM makes rows when they are first seen.
  */
 export function authorize(principal: Principal, access: Access, world: World): Allowed | GatewayError {
-  if (principal.kind === 'master') return { kind: 'master', model: access.model };
+  if (principal.kind === 'master') {
+    const customer = customerOf(access, world.directory);
+    return blockedCustomer(customer) ?? { kind: 'master', model: access.model, customer };
+  }
   const { key } = principal;
-  const owners = ownersOf(key, access.customer, world.directory);
+  const owners = ownersOf(key, customerOf(access, world.directory), world.directory);
   const refusal =
     badKey(key, world.now) ?? badOwner(owners) ?? badRoute(key, owners.user, access) ?? badModel(owners, access, world);
   if (refusal !== null) return refusal;
@@ -101,7 +105,10 @@ export function sightOf(principal: Principal, { directory, catalog }: Omit<World
   };
 }
 
-function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Directory): Owners {
+const customerOf = ({ customer }: Access, directory: Directory): Customer | null =>
+  customer === null ? null : directory.customer(customer);
+
+function ownersOf(key: VirtualKey, customer: Customer | null, directory: Directory): Owners {
   const { owner } = key;
   const teamId = owner.kind === 'team' ? owner.teamId : null;
   const userId = owner.kind === 'nobody' ? null : owner.userId;
@@ -113,7 +120,7 @@ function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Direc
     member: teamId === null || userId === null ? null : directory.member(teamId, userId),
     user: userId === null ? null : directory.user(userId),
     organization: organizationId === null ? null : directory.organization(organizationId),
-    customer: customer === null ? null : directory.customer(customer),
+    customer,
   };
 }
 
@@ -138,10 +145,12 @@ function badOwner({ key, team, organization, customer }: Owners): GatewayError |
     const message = `Authentication Error, Team=${team.id} is blocked. Update via \`/team/unblock\` if your admin.`;
     return gatewayError('blocked-team', message);
   }
-  if (customer?.isBlocked === true) {
-    return gatewayError('blocked-customer', `User blocked from making LLM API Calls. User=${customer.id}`);
-  }
-  return null;
+  return blockedCustomer(customer);
+}
+
+function blockedCustomer(customer: Customer | null): GatewayError | null {
+  if (customer?.isBlocked !== true) return null;
+  return gatewayError('blocked-customer', `User blocked from making LLM API Calls. User=${customer.id}`);
 }
 
 function unknownOwner(what: string, id: TeamId | OrganizationId): GatewayError {

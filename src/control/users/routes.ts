@@ -3,6 +3,7 @@ import type { Json } from '../../core/json.ts';
 import type { Writers } from '../../store/resources/resources.ts';
 import type { UserRow } from '../../store/schema/identity.ts';
 import { LONGEST_LIST } from '../budgets.ts';
+import { EVERYBODY } from '../directory/roster.ts';
 import { ignoredIn } from '../fields/field.ts';
 import { shown } from '../fields/shown.ts';
 import { amount, flag, id, order, pageNumber, pageSize, text } from '../fields/values.ts';
@@ -14,6 +15,7 @@ import { madeKeyAnswer, makeKey } from '../keys/make.ts';
 import { numberedPage } from '../paging.ts';
 import { addMember } from '../teams/members.ts';
 import { shownPlaces } from '../teams/places.ts';
+import { everybody } from './everybody.ts';
 import { ROLES, type UserInput, userFields, userInput } from './fields.ts';
 import { createUser, deleteUser, userColumns, withUserDefaults } from './write.ts';
 
@@ -104,7 +106,12 @@ const infoRoute = adminRoute({
     const wanted = user_id ?? own;
     if (wanted === null || (caller.kind !== 'admin' && wanted !== own))
       throw refused('not-yours', 'You may only look at your own user. Leave user_id out.', 'user_id');
-    const user = found(await store.read.users.get(wanted), unknown(wanted), 'user_id');
+    const row = await store.read.users.get(wanted);
+    if (wanted === EVERYBODY) {
+      const user_info = found(await everybody(row, context), unknown(wanted), 'user_id');
+      return { user_id: wanted, user_info, keys: [], teams: [] };
+    }
+    const user = found(row, unknown(wanted), 'user_id');
     const keys = await store.read.keys.list({ where: { user_id: wanted }, limit: 1000 });
     const teams = await store.read.teams.list({ where: { team_id: { in: user.teams } }, limit: 1000 });
     const places = await shownPlaces(store, { user_id: wanted });
