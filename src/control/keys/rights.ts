@@ -13,7 +13,8 @@ type Owned = Pick<KeyRow, 'user_id' | 'team_id'> & Partial<Pick<KeyRow, 'key_id'
 
 /**
  * Whether the caller may do this to a key: an admin to all; a user to his own personal ones; in a team its admins, and
- * members as far as `team_member_permissions` has the deed (litellm.md §5.8). Everybody may look at his own.
+ * members as far as `team_member_permissions` has the deed (litellm.md §5.8). Everybody may look at his own, and members
+ * at the team's.
  *
  * @throws Refused
  */
@@ -27,7 +28,8 @@ export async function checkRight(deed: KeyDeed, key: Owned, { caller, store }: A
   const team = await store.read.teams.get(key.team_id);
   const role = team === null ? null : roleIn(team, caller.userId);
   if (team === null || role === null) throw notYours(deed);
-  if (role === 'admin' || team.team_member_permissions.includes(deed)) return;
+  // LiteLLM's default for members; what is shown of a key cannot be used.
+  if (role === 'admin' || deed === '/key/info' || team.team_member_permissions.includes(deed)) return;
   const message = `Team member does not have permissions for endpoint: ${deed}. An admin of the team can add it to team_member_permissions.`;
   throw refused('team-permission', message);
 }
