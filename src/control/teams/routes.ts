@@ -11,6 +11,7 @@ import { found, refused } from '../http/refused.ts';
 import { configured } from '../keys/bounds.ts';
 import { isTeamAdmin } from '../keys/rights.ts';
 import { type Member, membersOf, roleIn } from '../membership.ts';
+import { administersOrganization, checkOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
 import { ensureUser } from '../users/write.ts';
 import { teamFields, teamInput } from './fields.ts';
@@ -45,7 +46,7 @@ async function visible(teamId: string, context: AdminContext): Promise<TeamRow> 
   const team = await teamOf(teamId, context);
   const { caller } = context;
   const isInside =
-    caller.kind === 'admin' ||
+    isTeamAdmin(caller, team) ||
     (caller.kind === 'user' && roleIn(team, caller.userId) !== null) ||
     (caller.kind !== 'anybody' && caller.key?.owner.kind === 'team' && caller.key.owner.teamId === teamId);
   if (isInside) return team;
@@ -57,11 +58,12 @@ const newRoute = adminRoute({
   paths: ['/team/new'],
   summary: 'Make a team, with members, models, limits and a budget.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: teamInput.extend({ team_id: id.nullish(), members_with_roles: z.array(member).max(500).nullish() }),
   ignored,
   async handle({ team_id, members_with_roles, ...input }, context) {
     const { store, actor, ports } = context;
+    checkOrganization(context.caller, input.organization_id);
     const defaults = configured(teamInput, ports.settings().teamDefaults, 'default_team_params');
     const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value != null));
     const row = await store.change(actor, async (writers) => {
@@ -83,8 +85,9 @@ const newRoute = adminRoute({
 
 /** Who made a team is an admin of it, as in LiteLLM, unless the request gives him another place. */
 function withCreator(members: readonly MemberInput[], { caller }: AdminContext): readonly MemberInput[] {
-  if (caller.kind !== 'admin' || members.some(({ user_id }) => user_id === caller.userId)) return members;
-  return [...members, { role: 'admin', user_id: caller.userId }];
+  const userId = caller.kind === 'admin' || caller.kind === 'user' ? caller.userId : null;
+  if (userId === null || members.some(({ user_id }) => user_id === userId)) return members;
+  return [...members, { role: 'admin', user_id: userId }];
 }
 
 /**
@@ -114,16 +117,29 @@ const updateRoute = adminRoute({
   paths: ['/team/update'],
   summary: 'Change what is sent of a team.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: teamInput.extend({ team_id: id }),
   ignored,
   async handle({ team_id, ...input }, context) {
+    if (input.organization_id !== undefined) checkOrganization(context.caller, input.organization_id);
     const row = await changeTeam(team_id, context, (writers, before) => teamColumns(writers, input, before, context));
     return { team_id, data: shown(row) };
   },
 });
 
+/** Changes a team of which the caller administers the organization. @throws Refused */
 async function changeTeam(
+  teamId: string,
+  context: AdminContext,
+  patch: (writers: Writers, before: TeamRow) => ReturnType<typeof teamColumns>,
+): Promise<TeamRow> {
+  return changeAnyTeam(teamId, context, (writers, before) => {
+    checkOrganization(context.caller, before.organization_id);
+    return patch(writers, before);
+  });
+}
+
+async function changeAnyTeam(
   teamId: string,
   { store, actor }: AdminContext,
   patch: (writers: Writers, before: TeamRow) => ReturnType<typeof teamColumns>,
@@ -139,13 +155,16 @@ const deleteRoute = adminRoute({
   paths: ['/team/delete'],
   summary: 'Delete teams and all their keys.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object({ team_ids: z.array(id).min(1).max(500) }),
-  async handle({ team_ids }, { store, actor }) {
+  async handle({ team_ids }, { store, actor, caller }) {
     const rows = await store.change(actor, async (writers) => {
       const gone: TeamRow[] = [];
-      for (const teamId of new Set(team_ids))
-        gone.push(found(await deleteTeam(writers, teamId), unknown(teamId), 'team_ids'));
+      for (const teamId of new Set(team_ids)) {
+        const team = found(await deleteTeam(writers, teamId), unknown(teamId), 'team_ids');
+        checkOrganization(caller, team.organization_id);
+        gone.push(team);
+      }
       return gone;
     });
     return rows.map(shown);
@@ -189,6 +208,8 @@ async function visibleIds(
 const teamFilters = z.object({ user_id: id.optional(), organization_id: id.optional() });
 
 async function teamWhere({ user_id, organization_id }: z.output<typeof teamFilters>, context: AdminContext) {
+  const isWhole = organization_id !== undefined && administersOrganization(context.caller, organization_id);
+  if (isWhole && user_id === undefined) return { organization_id };
   const only = await visibleIds(user_id, context);
   return {
     ...(only !== null && { team_id: { in: only } }),
@@ -265,7 +286,7 @@ const addRoute = (path: '/team/member_add' | '/team/bulk_member_add', summary: s
     paths: [path],
     summary,
     tag: TAG,
-    audience: path === '/team/member_add' ? 'role' : 'admin',
+    audience: path === '/team/member_add' ? 'role' : 'organization',
     input: z.object({
       team_id: id,
       member: z.union([member, z.array(member).min(1).max(500)]).optional(),
@@ -366,10 +387,11 @@ const blockRoute = (path: '/team/block' | '/team/unblock', summary: string) => {
     paths: [path],
     summary,
     tag: TAG,
-    audience: 'admin',
+    audience: 'organization',
     input: z.object({ team_id: id }),
-    async handle({ team_id }, { store, actor }) {
-      const row = await store.change(actor, ({ teams }) =>
+    async handle({ team_id }, context) {
+      checkOrganization(context.caller, (await teamOf(team_id, context)).organization_id);
+      const row = await context.store.change(context.actor, ({ teams }) =>
         teams.update(team_id, { blocked }, blocked ? 'blocked' : 'unblocked'),
       );
       return shown(found(row, unknown(team_id), 'team_id'));
@@ -388,7 +410,7 @@ const modelRoute = (
     paths: [path],
     summary,
     tag: TAG,
-    audience: 'admin',
+    audience: 'organization',
     input: z.object({ team_id: id, models: texts }),
     async handle({ team_id, models }, context) {
       const patch = async (_: Writers, before: TeamRow) => ({ models: change(before.models, models) });
@@ -424,7 +446,7 @@ const permissionsUpdateRoute = adminRoute({
   input: z.object({ team_id: id, team_member_permissions: z.array(z.string()) }),
   async handle({ team_id, team_member_permissions }, context) {
     await administered(team_id, context);
-    return shown(await changeTeam(team_id, context, async () => ({ team_member_permissions })));
+    return shown(await changeAnyTeam(team_id, context, async () => ({ team_member_permissions })));
   },
 });
 
