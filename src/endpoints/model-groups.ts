@@ -4,6 +4,7 @@ import type { ModelSight } from '../core/model-access.ts';
 import type { Deployment, ModelGroup, Snapshot } from '../core/snapshot.ts';
 import type { EpochMillis } from '../core/units.ts';
 import { shownPrices } from '../metering/price-keys.ts';
+import { shownName } from './models.ts';
 
 /** What `model_info` says of a model's abilities, as LiteLLM lists them of a group (litellm.md §3.3). */
 const ABILITIES = [
@@ -29,16 +30,17 @@ export function modelGroups(
   { sight, now }: { readonly sight: ModelSight; readonly now: EpochMillis },
 ): { readonly data: readonly JsonObject[] } {
   const all: readonly ModelGroup[] = [...groups.values(), ...wildcards];
-  const seen = all.filter(({ name }) => (only === null || name === only) && sight.may(name));
+  const seen = all.filter((group) => (only === null || shownName(group) === only) && sight.may(group.name));
   return { data: seen.map((group) => groupInfo(group, now)) };
 }
 
-function groupInfo({ name, deployments }: ModelGroup, now: EpochMillis): JsonObject {
+function groupInfo(group: ModelGroup, now: EpochMillis): JsonObject {
+  const { deployments } = group;
   const prices = deployments.map(({ price }) => (price === null ? {} : shownPrices(price, now)));
   const dearest = (key: string) => highest(prices.map((each) => each[key] ?? null));
   const said = deployments.map(({ info }) => info);
   return {
-    model_group: name,
+    model_group: shownName(group),
     providers: [...new Set(deployments.map(({ provider }) => provider))],
     max_input_tokens: highest(deployments.map(({ maxInputTokens }) => maxInputTokens)),
     max_output_tokens: highest(deployments.map(({ maxOutputTokens }) => maxOutputTokens)),

@@ -2,7 +2,8 @@ import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { GroupName } from '../core/ids.ts';
 import { arrayMember } from '../core/json.ts';
 import type { ModelSight } from '../core/model-access.ts';
-import type { Deployment, FallbackMap, Snapshot } from '../core/snapshot.ts';
+import type { Deployment, FallbackMap, ModelGroup, Snapshot } from '../core/snapshot.ts';
+import { teamModelOf } from '../core/team-model.ts';
 import type { EpochMillis } from '../core/units.ts';
 import { shownPrices } from '../metering/price-keys.ts';
 
@@ -64,7 +65,7 @@ function accessGroups({ deployments }: Snapshot, sight: ModelSight): readonly st
 
 /** Public names that the caller may ask for, and what his lists name of a wildcard group. */
 function visibleNames(snapshot: Snapshot, sight: ModelSight): readonly string[] {
-  const names = publicNames(snapshot).filter((name) => sight.may(name));
+  const names = publicNames(snapshot).flatMap(({ asked, shown }) => (sight.may(asked) ? [shown] : []));
   const behind = sight.listed.filter((name) => isBehindWildcard(snapshot, name) && sight.may(name));
   return [...new Set([...names, ...behind])];
 }
@@ -87,8 +88,8 @@ function fallbacksOf({ routing }: Snapshot, type: string): FallbackMap | null {
 
 /** `GET /v1/models/{id}`, or null when no such name is served, or the caller may not ask for it. */
 export function oneModel(snapshot: Snapshot, id: string, sight: ModelSight): ModelObject | null {
-  const isServed = publicNames(snapshot).includes(id) || snapshot.wildcards.some((group) => group.pattern.test(id));
-  return isServed && sight.may(id) ? modelObject(id) : null;
+  const isListed = visibleNames(snapshot, sight).includes(id);
+  return isListed || (isBehindWildcard(snapshot, id) && sight.may(id)) ? modelObject(id) : null;
 }
 
 /**
@@ -133,13 +134,26 @@ function infoOf(deployment: Deployment, now: EpochMillis) {
   };
 }
 
-function publicNames(snapshot: Snapshot): string[] {
-  const isServed = (name: GroupName) => snapshot.groups.get(name)?.deployments.some(isUsable) === true;
-  const names: string[] = [];
-  for (const group of snapshot.groups.values()) if (isServed(group.name)) names.push(group.name);
-  for (const group of snapshot.wildcards) if (group.deployments.some(isUsable)) names.push(group.name);
-  for (const [alias, { target, isHidden }] of snapshot.aliases) if (!isHidden && isServed(target)) names.push(alias);
-  return names;
+/** A name by which something is asked for, and how lists have it. */
+interface PublicName {
+  readonly asked: string;
+  readonly shown: string;
+}
+
+function publicNames({ groups, wildcards, aliases }: Snapshot): readonly PublicName[] {
+  const isServed = (name: GroupName) => groups.get(name)?.deployments.some(isUsable) === true;
+  const served = [...groups.values(), ...wildcards].filter(({ deployments }) => deployments.some(isUsable));
+  const listed = [...aliases].filter(([, { target, isHidden }]) => !isHidden && isServed(target));
+  return [
+    ...served.map((group) => ({ asked: group.name, shown: shownName(group) })),
+    ...listed.map(([alias]) => ({ asked: alias, shown: alias })),
+  ];
+}
+
+/** What a team calls a group of its own; every other group by its name. */
+export function shownName({ name, deployments }: ModelGroup): string {
+  const [first] = deployments;
+  return (first === undefined ? null : teamModelOf(first.info)?.publicName) ?? name;
 }
 
 const isUsable = ({ disabled }: Deployment): boolean => disabled === null;

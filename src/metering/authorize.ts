@@ -71,7 +71,11 @@ export function authorize(principal: Principal, access: Access, world: World): A
   const refusal =
     badKey(key, world.now) ?? badOwner(owners) ?? badRoute(key, owners.user, access) ?? badModel(owners, access, world);
   if (refusal !== null) return refusal;
-  return { kind: 'virtual-key', model: access.model === null ? null : meant(owners, access.model), owners };
+  return {
+    kind: 'virtual-key',
+    model: access.model === null ? null : meant(owners, access.model, world.catalog),
+    owners,
+  };
 }
 
 /**
@@ -189,21 +193,28 @@ interface ListWords {
  */
 function askedWords(owners: Owners, model: string, catalog: ModelCatalog): ListWords {
   const asked = catalog.words(model);
-  const target = meant(owners, model);
+  const target = meant(owners, model, catalog);
   if (target === model) return { key: asked, team: asked, above: asked };
   const above = catalog.words(target);
-  const both = { names: [...asked.names, ...above.names], groups: [...asked.groups, ...above.groups] };
+  const both = { ...above, names: [...asked.names, ...above.names], groups: [...asked.groups, ...above.groups] };
   return { key: both, team: owners.key.aliases.has(model) ? above : both, above };
 }
 
 function deniedModel(owners: Owners, model: string, words: ListWords): GatewayError | null {
   const { key, team, organization } = owners;
   return (
+    foreign(words.above.owner, team, model) ??
     denial('key', key.models, model, words.key) ??
     denial('team', team?.models ?? null, model, words.team) ??
     denial('user', personalModels(owners), model, words.above) ??
     denial('org', organization?.models ?? null, model, words.above)
   );
+}
+
+/** @param owner the team that alone may ask for it */
+function foreign(owner: string | null, team: Team | null, model: string): GatewayError | null {
+  if (owner === null || owner === team?.id) return null;
+  return denied('team', `team not allowed to access model. It belongs to another team. Tried to access ${model}`);
 }
 
 /** The user's list holds for his personal keys alone. */
@@ -246,9 +257,11 @@ function denied(scope: Scope, message: string): GatewayError {
   return gatewayError(DENIED[scope], message, { param: 'model' });
 }
 
-/** The key's aliases come before the team's (LiteLLM); neither is followed twice. */
-function meant({ key, team }: Owners, model: string): string {
-  return key.aliases.get(model) ?? team?.aliases.get(model) ?? model;
+/** The key's aliases come before what the team has of its own, and that before the team's aliases; none is followed twice. */
+function meant({ key, team }: Owners, model: string, catalog: ModelCatalog): string {
+  const named = key.aliases.get(model);
+  if (named !== undefined || team === null) return named ?? model;
+  return catalog.ofTeam(team.id, model) ?? team.aliases.get(model) ?? model;
 }
 
 function userOf(owner: KeyOwner): UserId | null {

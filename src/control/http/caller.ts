@@ -30,7 +30,10 @@ export const OPERATOR_ID = 'default_user_id';
 const MASTER_KEY_NAME = 'litellm_proxy_master_key';
 
 /** Admits everything that is no model: routes of the admin API name none. */
-const NO_MODELS: ModelCatalog = { words: (model) => ({ names: [model], groups: [] }) };
+const NO_MODELS: ModelCatalog = {
+  words: (model) => ({ names: [model], groups: [], owner: null }),
+  ofTeam: () => null,
+};
 
 export interface Asked {
   readonly route: AdminRoute;
