@@ -311,6 +311,21 @@ describe('a lease', () => {
   });
 });
 
+test('what a key has left of a model is told by the name of the model too', () => {
+  const key = keyOf('1234', { modelLimits: new Map([['m', { rpm: 3, tpm: 100, parallel: null }]]) });
+  const left = new Bench({})
+    .lease(key, { model: 'm' })
+    .headers()
+    .filter(([name]) => name.startsWith('x-litellm-key-remaining-'));
+  expect(left).toEqual([
+    ['x-litellm-key-remaining-requests-m', '2'],
+    ['x-litellm-key-remaining-tokens-m', '90'],
+  ]);
+  const odd = keyOf('1234', { modelLimits: new Map([['a/b ü:c', { rpm: 3, tpm: null, parallel: null }]]) });
+  const names = new Bench({}).lease(odd, { model: 'a/b ü:c' }).headers();
+  expect(names.map(([name]) => name)).toContain('x-litellm-key-remaining-requests-a-b---c');
+});
+
 describe('a customer for whom the operator asks', () => {
   const people = {
     customers: [

@@ -159,7 +159,7 @@ interface Charged {
 interface Held {
   readonly allowed: Allowed;
   readonly model: string;
-  readonly request: Pick<AdmissionRequest, 'tags' | 'customer'>;
+  readonly request: Pick<AdmissionRequest, 'model' | 'tags' | 'customer'>;
   readonly estimate: NanoUsd;
   readonly rules: readonly LimitRule[];
   readonly chain: readonly BudgetRule[];
@@ -207,12 +207,13 @@ class KeyLease implements Lease {
   }
 
   headers(): readonly HeaderPair[] {
-    const { rules, chain } = this.#held;
+    const { rules, chain, request } = this.#held;
     const { limits, budgets, clock } = this.#parts;
     const headers: HeaderPair[] = [];
     for (const { rule, limit, allowed, remaining } of limits.standings(rules, clock.now())) {
       headers.push([`x-ratelimit-${rule.scope}-limit-${limit}`, String(allowed)]);
       headers.push([`x-ratelimit-${rule.scope}-remaining-${limit}`, String(remaining)]);
+      if (rule.scope === 'model_per_key') headers.push([remainingOfModel(limit, request.model), String(remaining)]);
     }
     for (const rule of rules) if (rule.scope === 'api_key') addKeyLimits(headers, rule);
     const rule = chain.find(({ scope }) => scope === 'key');
@@ -278,6 +279,10 @@ function addKeyLimits(headers: HeaderPair[], { limits }: LimitRule): void {
   if (limits.rpm !== null) headers.push(['x-litellm-key-rpm-limit', String(limits.rpm)]);
   if (limits.tpm !== null) headers.push(['x-litellm-key-tpm-limit', String(limits.tpm)]);
 }
+
+/** LiteLLM's name of the same, by the model that was asked for; what no header's name may hold is a dash, as there. */
+const remainingOfModel = (limit: string, model: string): string =>
+  `x-litellm-key-remaining-${limit}-${model.replace(/[^\w.!#$%&'*+^`|~-]/g, '-')}`;
 
 /** LiteLLM's count: everything but what came from a cache (litellm.md §5.6). */
 function countedTokens({ input, output, cacheRead }: Usage): number {
