@@ -33,6 +33,7 @@ function entry(requestedModel: string, model: string): LedgerEntry {
     requesterAddress: null,
     session: null,
     apiBase: null,
+    responseId: null,
     failure: null,
   };
 }
