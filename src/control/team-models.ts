@@ -38,8 +38,13 @@ export async function takeFromTeam({ teams, models }: Writers, { model_info: inf
   const team = owned === null ? null : await teams.get(owned.team);
   if (owned === null || team === null) return;
   const others = await models.list({ where: { model_name: { contains: owned.team } }, limit: 1000 });
-  if (others.rows.some(({ model_info }) => teamModelOf(model_info)?.publicName === owned.publicName)) return;
+  const isSame = ({ model_info }: ModelRow) => {
+    const other = teamModelOf(model_info);
+    return other?.team === owned.team && other.publicName === owned.publicName;
+  };
   const rest = team.models.filter((name) => name !== owned.publicName);
+  // An empty list would allow everything: a name that nothing answers to is better.
+  if (others.rows.some(isSame) || rest.length === 0) return;
   await teams.update(owned.team, { models: rest.length === 1 && rest[0] === EVERYTHING ? [] : rest });
 }
 

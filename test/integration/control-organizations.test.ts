@@ -83,6 +83,9 @@ describe.each(DATABASES)('admins of organizations on %s', (kind) => {
     for (const [path, body] of [
       ['/key/generate', { team_id: 'red-team' }],
       ['/key/generate', { organization_id: 'red' }],
+      // The organization is his, the team that would pay is not.
+      ['/key/generate', { organization_id: 'blue', team_id: 'red-team' }],
+      ['/key/update', { key: own.token, team_id: 'red-team' }],
       ['/key/update', { key: red.token, max_budget: 1 }],
       ['/key/update', { key: token, organization_id: 'red' }],
       ['/key/update', { key: free.token, organization_id: 'blue' }],

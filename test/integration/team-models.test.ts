@@ -115,6 +115,13 @@ general_settings: {store_model_in_db: true}
     expect(moved.status).toBe(400);
     await done('/model/delete', { id: 'own-2' });
     expect(await models()).toEqual([]);
+    await done('/team/update', { team_id: 'other', models: ['own'] });
+    const last = { model_name: 'own', litellm_params: params(), model_info: { team_id: 'other', id: 'own-3' } };
+    await done('/model/new', last);
+    await done('/model/delete', { id: 'own-3' });
+    // An empty list would allow everything.
+    expect(await models()).toEqual(['own']);
+    await done('/team/update', { team_id: 'other', models: [] });
     expect(
       (await ask('/model/new', { model_name: 'x', litellm_params: params(), model_info: { team_id: 'none' } })).status,
     ).toBe(404);

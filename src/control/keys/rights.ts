@@ -13,18 +13,18 @@ export type KeyDeed = '/key/generate' | '/key/info' | '/key/update' | '/key/dele
 type Owned = Pick<KeyRow, 'user_id' | 'team_id'> & Partial<Pick<KeyRow, 'key_id' | 'organization_id'>>;
 
 /**
- * Whether the caller may do this to a key: an admin to all; a user to his own personal ones; in a team its admins, and
- * admins of its organization, members as far as `team_member_permissions` has the deed (litellm.md §5.8). Everybody may look at his own, and members
- * at the team's.
+ * Whether the caller may do this to a key: an admin to all; a user to his own personal ones; an admin of an organization
+ * to those of its teams and its own; in a team its admins, and members as far as `team_member_permissions` has the deed
+ * (litellm.md §5.8). Everybody may look at his own, and members at the team's.
  *
  * @throws Refused
  */
 export async function checkRight(deed: KeyDeed, key: Owned, { caller, store }: AdminContext): Promise<void> {
   if (caller.kind === 'admin' || (deed === '/key/info' && isOwn(key, caller))) return;
   if (caller.kind !== 'user') throw notYours(deed);
-  if (administersOrganization(caller, key.organization_id ?? null)) return;
   if (key.team_id === null) {
-    if (key.user_id === caller.userId) return;
+    // A key of a team spends what is the team's, so there the team alone says who may.
+    if (key.user_id === caller.userId || administersOrganization(caller, key.organization_id ?? null)) return;
     throw notYours(deed);
   }
   const team = await store.read.teams.get(key.team_id);
