@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { PLAIN_SETTINGS } from '../../src/control/ports.ts';
+import { keyHash, keyId, teamId, userId } from '../../src/core/ids.ts';
+import { epochMillis } from '../../src/core/units.ts';
 import { type ControlBench, startControl } from '../support/control.ts';
-import { DATABASES } from '../support/store.ts';
+import { costs, DATABASES, ledgerEntry, payer } from '../support/store.ts';
 
 describe.each(DATABASES)('tenants on %s', (kind) => {
   let bench: ControlBench;
@@ -424,6 +426,39 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
     expect((await bench.get('/tag/list')).body).toMatchObject([{ name: 't1' }]);
     await post('/tag/delete', { name: 't1' });
     expect(await refusal('/tag/update', { name: 't1' })).toEqual([404, 'not_found_error', 'name']);
+  });
+
+  test('what begins anew shows what the period cost, everything else what it cost in all', async () => {
+    await post('/team/new', { team_id: 'daily-team', max_budget: 9, budget_duration: '1d' });
+    await post('/user/new', { user_id: 'daily-user', max_budget: 9, budget_duration: '1d', auto_create_key: false });
+    const daily = await post('/key/generate', {
+      ...{ team_id: 'daily-team', user_id: 'daily-user', max_budget: 9, budget_duration: '1d' },
+    });
+    const forever = await post('/key/generate', { max_budget: 9 });
+    const entry = (startedAt: number, dollars: number, made: { key_id: string; token: string }, owners = {}) =>
+      ledgerEntry({
+        startedAt: epochMillis(startedAt),
+        cost: costs(dollars * 1e9),
+        payer: payer({ keyId: keyId(made.key_id), keyHash: keyHash(made.token), ...owners }),
+      });
+    const owners = { teamId: teamId('daily-team'), userId: userId('daily-user') };
+    const now = Date.now();
+    await bench.store.ledger.write([
+      ...[entry(now - 3 * 86_400_000, 5, daily, owners), entry(now, 2, daily, owners)],
+      ...[entry(now - 3 * 86_400_000, 5, forever), entry(now, 2, forever)],
+    ]);
+    const spend = async (path: string, query: Record<string, string>, member: string) =>
+      (await bench.get(path, query)).body[member].spend;
+    expect(await spend('/key/info', { key: daily.key_id }, 'info')).toBe(2);
+    expect(await spend('/key/info', { key: forever.key_id }, 'info')).toBe(7);
+    expect(await spend('/team/info', { team_id: 'daily-team' }, 'team_info')).toBe(2);
+    expect(await spend('/user/info', { user_id: 'daily-user' }, 'user_info')).toBe(2);
+    const listed = await bench.get('/key/list', { return_full_object: 'true', team_id: 'daily-team' });
+    expect(listed.body.keys).toMatchObject([{ key_id: daily.key_id, spend: 2 }]);
+    const users = await bench.get('/user/list', { user_ids: 'daily-user' });
+    expect(users.body.users).toMatchObject([{ user_id: 'daily-user', spend: 2, key_count: 1 }]);
+    const teams = await bench.get('/v2/team/list', { team_id: 'daily-team' });
+    expect(teams.body.teams).toMatchObject([{ team_id: 'daily-team', spend: 2 }]);
   });
 
   test('the audit log tells who changed what, and how it was before', async () => {

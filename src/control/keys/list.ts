@@ -8,6 +8,7 @@ import { refused } from '../http/refused.ts';
 import { roleIn } from '../membership.ts';
 import { administersOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpending } from '../period-spend.ts';
 import { isTeamAdmin } from './rights.ts';
 
 /** Columns that `sort_by` may name. */
@@ -128,11 +129,16 @@ async function administered(userId: string, teamIds: readonly string[], { store,
   return rows.filter(isAdmin).map(({ team_id }) => team_id);
 }
 
+/** A key that is there, or one that was deleted. */
+type SpendingKey = Pick<KeyRow, 'key_id' | 'user_id' | 'budget_duration' | 'created_at'>;
+
 /** The rows, with the user of each where that is asked for. */
-async function whole(rows: readonly Pick<KeyRow, 'user_id'>[], { expand }: ListInput, { store }: AdminContext) {
-  if (!expand.includes('user')) return rows.map(shown);
+async function whole(rows: readonly SpendingKey[], { expand }: ListInput, context: AdminContext) {
+  const { store } = context;
+  const keys = await shownSpending('key', rows, context);
+  if (!expand.includes('user')) return keys;
   const owners = rows.flatMap(({ user_id }) => (user_id === null ? [] : [user_id]));
   const users = await store.read.users.list({ where: { user_id: { in: owners } }, limit: 100 });
   const byId = new Map(users.rows.map((user) => [user.user_id, shown(user)]));
-  return rows.map((row) => ({ ...shown(row), user: byId.get(row.user_id ?? '') ?? null }));
+  return keys.map((key, index) => ({ ...key, user: byId.get(rows[index]?.user_id ?? '') ?? null }));
 }

@@ -8,6 +8,7 @@ import { amount, id, span, text } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { found, Refused, refused } from '../http/refused.ts';
 import { checkOrganization } from '../organization-admins.ts';
+import { shownSpender } from '../period-spend.ts';
 import { withinBounds } from './bounds.ts';
 import { generateInput, type KeyChanges, type KeyInput, keyChanges, keyFields } from './fields.ts';
 import { abbreviated, chosenKeyText, findKey, newKeyText, traceOf } from './key-text.ts';
@@ -173,8 +174,9 @@ async function namedKeys(
 }
 
 /** A key as `/key/info` shows it. */
-async function infoOf(row: KeyRow, { store }: AdminContext) {
-  const { token: _, ...info } = shown(row);
+async function infoOf(row: KeyRow, context: AdminContext) {
+  const { store } = context;
+  const { token: _, ...info } = await shownSpender('key', row, context);
   const budget = row.budget_id === null ? null : await store.read.budgets.get(row.budget_id);
   const permission =
     row.object_permission_id === null ? null : await store.read.objectPermissions.get(row.object_permission_id);

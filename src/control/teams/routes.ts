@@ -13,6 +13,7 @@ import { isTeamAdmin } from '../keys/rights.ts';
 import { type Member, membersOf, roleIn } from '../membership.ts';
 import { administersOrganization, checkOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpender, shownSpending } from '../period-spend.ts';
 import { ensureUser } from '../users/write.ts';
 import { teamFields, teamInput } from './fields.ts';
 import { addMember, changeMember, noMember, removeMember } from './members.ts';
@@ -172,9 +173,14 @@ const deleteRoute = adminRoute({
 });
 
 /** A team with its members' places, and its keys without hashes that a member could not use anyway. */
-async function wholeTeam(team: TeamRow, { store }: AdminContext) {
+async function wholeTeam(team: TeamRow, context: AdminContext) {
+  const { store } = context;
   const keys = await store.read.keys.list({ where: { team_id: team.team_id }, limit: 1000 });
-  return { keys: keys.rows.map(shown), team_memberships: await shownPlaces(store, { team_id: team.team_id }) };
+  return {
+    team_info: await shownSpender('team', team, context),
+    keys: await shownSpending('key', keys.rows, context),
+    team_memberships: await shownPlaces(store, { team_id: team.team_id }),
+  };
 }
 
 const infoRoute = adminRoute({
@@ -186,7 +192,7 @@ const infoRoute = adminRoute({
   input: z.object({ team_id: id }),
   async handle({ team_id }, context) {
     const team = await visible(team_id, context);
-    return { team_id, team_info: shown(team), ...(await wholeTeam(team, context)) };
+    return { team_id, ...(await wholeTeam(team, context)) };
   },
 });
 
@@ -227,7 +233,7 @@ const listRoute = adminRoute({
   async handle(input, context) {
     const where = await teamWhere(input, context);
     const { rows } = await context.store.read.teams.list({ where, limit: LONGEST_LIST });
-    return rows.map(shown);
+    return shownSpending('team', rows, context);
   },
 });
 
@@ -259,7 +265,8 @@ const pagesRoute = adminRoute({
       size: page_size,
     } as const;
     const found = await numberedPage(context.store.read.teams, asked);
-    return { teams: found.rows.map(shown), total: found.total, page, page_size, total_pages: found.pages };
+    const teams = await shownSpending('team', found.rows, context);
+    return { teams, total: found.total, page, page_size, total_pages: found.pages };
   },
 });
 

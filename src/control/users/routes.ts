@@ -13,6 +13,7 @@ import { withinBounds } from '../keys/bounds.ts';
 import { generateInput } from '../keys/fields.ts';
 import { madeKeyAnswer, makeKey } from '../keys/make.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpender, shownSpending } from '../period-spend.ts';
 import { addMember } from '../teams/members.ts';
 import { shownPlaces } from '../teams/places.ts';
 import { everybody } from './everybody.ts';
@@ -117,20 +118,26 @@ const infoRoute = adminRoute({
     const places = await shownPlaces(store, { user_id: wanted });
     return {
       user_id: wanted,
-      user_info: shown(user),
-      keys: keys.rows.map(shown),
-      teams: teams.rows.map((team) => ({
-        ...shown(team),
+      user_info: await shownSpender('user', user, context),
+      keys: await shownSpending('key', keys.rows, context),
+      teams: (await shownSpending('team', teams.rows, context)).map((team) => ({
+        ...team,
         team_memberships: places.filter(({ team_id }) => team_id === team.team_id),
       })),
     };
   },
 });
 
-async function everything({ store }: AdminContext) {
+async function everything(context: AdminContext) {
+  const { store } = context;
   const keys = await store.read.keys.list({ limit: LONGEST_LIST });
   const teams = await store.read.teams.list({ limit: LONGEST_LIST });
-  return { user_id: null, user_info: null, keys: keys.rows.map(shown), teams: teams.rows.map(shown) };
+  return {
+    user_id: null,
+    user_info: null,
+    keys: await shownSpending('key', keys.rows, context),
+    teams: await shownSpending('team', teams.rows, context),
+  };
 }
 
 /** Changes the user who is named by id or email, or makes him. @throws Refused when neither is there */
@@ -217,7 +224,8 @@ const listRoute = adminRoute({
     sort_by: z.enum(['user_id', 'user_email', 'user_alias', 'user_role', 'created_at', 'spend']).default('created_at'),
     sort_order: order.default('asc'),
   }),
-  async handle({ role, user_ids, sso_user_ids, user_email, team, page, page_size, sort_by, sort_order }, { store }) {
+  async handle({ role, user_ids, sso_user_ids, user_email, team, page, page_size, sort_by, sort_order }, context) {
+    const { store } = context;
     const where = {
       ...(role !== undefined && { user_role: role }),
       ...(user_ids !== undefined && { user_id: { in: user_ids.split(',') } }),
@@ -228,12 +236,9 @@ const listRoute = adminRoute({
     const direction = sort_order === 'asc' ? 'ascending' : 'descending';
     const sort = sort_by === 'spend' ? 'spend_nano' : sort_by;
     const found = await numberedPage(store.read.users, { where, sort, order: direction, page, size: page_size });
-    const users = await Promise.all(
-      found.rows.map(async (row) => ({
-        ...shown(row),
-        key_count: await store.read.keys.count({ user_id: row.user_id }),
-      })),
-    );
+    const rows = await shownSpending('user', found.rows, context);
+    const counts = await Promise.all(found.rows.map(({ user_id }) => store.read.keys.count({ user_id })));
+    const users = rows.map((row, index) => ({ ...row, key_count: counts[index] }));
     return { users, total: found.total, page, page_size, total_pages: found.pages };
   },
 });
