@@ -15,6 +15,7 @@ import { compare, compareAsync, printMachine } from './compare.ts';
 const ENTRY: LedgerEntry = {
   requestId: requestId('0f3c5a7e9b1d4f60a2c4e6880aaccee1'),
   callId: '7d1c9a52-63f0-4a3c-9d53-0f6a3a5a1b7e',
+  responseId: 'chatcmpl-9b1d4f60a2c4e688',
   principal: 'key',
   endpoint: 'chat-completions',
   requestedModel: 'gpt-4o',

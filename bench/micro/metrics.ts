@@ -57,6 +57,7 @@ function request(index: number) {
   const entry: LedgerEntry = {
     requestId: requestId('r'),
     callId: 'c',
+    responseId: null,
     principal: 'virtual-key',
     endpoint: 'chat-completions',
     // A text of its own, as each request's body brings one.

@@ -77,10 +77,11 @@ export async function openBooks(options: BookOptions): Promise<Books> {
 
 async function keepBooks(store: Store, { dataDir, env, current, log, registry }: BookOptions): Promise<Books> {
   tellOfDatabase(store, log);
-  const directory = new DirectoryKeeper(store, systemClock, {
-    loaded: (keys) => log.debug('the directory was read', { keys }),
-    failed: (reason) => log.warn('the directory cannot be read; what is known goes on', { reason }),
-  });
+  const tellOfReading = {
+    loaded: (keys: number) => log.debug('the directory was read', { keys }),
+    failed: (reason: string) => log.warn('the directory cannot be read; what is known goes on', { reason }),
+  };
+  const directory = new DirectoryKeeper(store, systemClock, tellOfReading, () => current().server.budgets);
   const keys = new KeyFinder(directory, store, systemClock);
   const positions = new AppliedPositions(store.ledger, TOGETHER);
   const metrics = new LedgerMetrics(registry);

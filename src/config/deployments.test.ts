@@ -135,7 +135,6 @@ describe('credentials and addresses', () => {
 
   test.each([
     ['{blocked: true}', 'blocked (model_info.blocked)'],
-    ['{team_id: t}', 'belongs to a team (model_info.team_id); teams are not built yet'],
     [
       '{supported_environments: [production, staging]}',
       'only for production, staging; LITELLM_ENVIRONMENT is development',

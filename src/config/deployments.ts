@@ -1,5 +1,6 @@
 import { deploymentId, groupName, providerId } from '../core/ids.ts';
 import type { Deployment, DisabledReason, UpstreamSettings } from '../core/snapshot.ts';
+import { teamGroupName } from '../core/team-model.ts';
 import { type Millis, seconds } from '../core/units.ts';
 import type { Provider } from '../providers/provider.ts';
 import { computedId } from './deployment-id.ts';
@@ -177,7 +178,7 @@ class EntryCompiler {
     if (disabled === null) this.#noteApiVersion(provider, upstream.settings);
     return {
       id: deploymentId(this.#id(organization)),
-      group: groupName(entry.model_name ?? ''),
+      group: groupName(this.#groupName()),
       provider: providerId(id),
       model,
       configuredModel,
@@ -237,11 +238,16 @@ class EntryCompiler {
       return `only for ${environments.join(', ')}; LITELLM_ENVIRONMENT is ${place ?? 'unset'}`;
     }
     if (info.blocked === true) return 'blocked (model_info.blocked)';
-    if (info.team_id !== undefined) return 'belongs to a team (model_info.team_id); teams are not built yet';
     if (this.#unknownCredential !== null) return `credential_list has no credential named ${this.#unknownCredential}`;
     // A model that is unset is reported with the other unset variables.
     if (provider === null) return this.#params.model === undefined ? null : this.#unknownProvider();
     return this.#params.mock_response === undefined ? upstream.problem : null;
+  }
+
+  #groupName(): string {
+    const { team_id: team, team_public_model_name: publicName } = this.#entry.model_info ?? {};
+    if (team !== undefined && publicName !== undefined) return teamGroupName(team, publicName);
+    return this.#entry.model_name ?? '';
   }
 
   #unknownProvider(): string {

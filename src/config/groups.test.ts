@@ -49,6 +49,29 @@ describe('groups', () => {
   });
 });
 
+describe('deployments of teams', () => {
+  const owned = (name: string, info: string) =>
+    `  - {model_name: ${name}, litellm_params: {model: openai/x}, model_info: ${info}}\n`;
+
+  test('are a group of the name that the team has for them, whatever model_name they have', () => {
+    const one = owned('a', '{team_id: t, team_public_model_name: mine}');
+    const other = owned('b', '{team_id: t, team_public_model_name: mine}');
+    const { snapshot } = valid(loadText(`model_list:\n${one}${other}${entry('mine')}`, { env: ENV }));
+    const groups = [...snapshot.groups.values()].map(({ name, deployments }) => [name as string, deployments.length]);
+    expect(groups).toEqual([
+      ['model_name_t_mine', 2],
+      ['mine', 1],
+    ]);
+  });
+
+  test('in a group of others are out of use, and leave the group to them', () => {
+    const text = `model_list:\n${owned('g', '{team_id: t}')}${entry('g')}${owned('h', '{team_id: t}')}`;
+    const { snapshot } = valid(loadText(text, { env: ENV }));
+    const reasons = [...snapshot.deployments.values()].map(({ disabled }) => disabled?.message ?? null);
+    expect(reasons).toEqual([expect.stringContaining('and its model_name to others as well'), null, null]);
+  });
+});
+
 describe('aliases', () => {
   test('come from both sections, and router_settings wins', () => {
     const text = file(

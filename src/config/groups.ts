@@ -1,6 +1,7 @@
 import { deploymentId, groupName } from '../core/ids.ts';
 import { nearest } from '../core/nearest.ts';
-import type { Deployment, GroupAlias, ModelGroup, Snapshot, WildcardGroup } from '../core/snapshot.ts';
+import type { Deployment, DisabledReason, GroupAlias, ModelGroup, Snapshot, WildcardGroup } from '../core/snapshot.ts';
+import { teamModelOf } from '../core/team-model.ts';
 import type { Findings } from './findings.ts';
 import type { ConfigFile } from './keys/root.ts';
 import { keyPlace, locate, type MapTree, member, type Path, type Place } from './tree.ts';
@@ -8,7 +9,8 @@ import { keyPlace, locate, type MapTree, member, type Path, type Place } from '.
 type Names = Pick<Snapshot, 'groups' | 'wildcards' | 'aliases' | 'deployments'>;
 
 /** Sorts deployments into groups and patterns, and reads the aliases. */
-export function compileGroups(deployments: readonly Deployment[], file: ConfigFile): Names {
+export function compileGroups(compiled: readonly Deployment[], file: ConfigFile): Names {
+  const deployments = withoutMixedOwners(compiled);
   const byName = new Map<string, Deployment[]>();
   for (const deployment of deployments) {
     const members = byName.get(deployment.group);
@@ -29,6 +31,22 @@ export function compileGroups(deployments: readonly Deployment[], file: ConfigFi
     deployments: new Map(deployments.map((deployment) => [deployment.id, deployment])),
   };
 }
+
+/** A group belongs to one team or to everybody: a team's deployments in another's group are out of use. */
+function withoutMixedOwners(deployments: readonly Deployment[]): readonly Deployment[] {
+  const owners = Map.groupBy(deployments, ({ group }) => group);
+  const isMixed = ({ group }: Deployment) =>
+    new Set(owners.get(group)?.map(({ info }) => teamModelOf(info)?.team ?? null)).size > 1;
+  return deployments.map((each) =>
+    teamModelOf(each.info) === null || each.disabled !== null || !isMixed(each) ? each : { ...each, disabled: MIXED },
+  );
+}
+
+const MIXED: DisabledReason = {
+  missingVariables: [],
+  message:
+    'belongs to a team (model_info.team_id), and its model_name to others as well; give it one of its own, or a team_public_model_name',
+};
 
 const wildcard = (group: ModelGroup): WildcardGroup => ({ ...group, pattern: wildcardPattern(group.name) });
 

@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'bun:test';
+import { type Budget, NO_DEFAULT_BUDGETS } from '../core/budget.ts';
+import { epochMillis, nanoUsd } from '../core/units.ts';
 import { loadText, valid } from './load.fixture.ts';
 
 const server = (text: string, env: Readonly<Record<string, string>> = {}) => {
   const { masterKey, ...rest } = valid(loadText(text, { env })).snapshot.server;
   return { ...rest, masterKey: masterKey?.reveal() ?? null } as unknown as Record<string, unknown>;
+};
+
+const PLAIN_BUDGET: Budget = {
+  ...{ limit: null, soft: null, thresholds: [80, 100], increase: null },
+  period: { kind: 'forever' },
 };
 
 test('the defaults', () => {
@@ -12,6 +19,7 @@ test('the defaults', () => {
     storesModels: false,
     databaseUrl: null,
     failClosedBudgets: false,
+    budgets: NO_DEFAULT_BUDGETS,
     newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
     keyHeader: null,
     dropParams: false,
@@ -44,6 +52,29 @@ describe('the file', () => {
           keyBounds: { max_budget: 10 },
           userDefaults: { user_role: 'internal_user' },
           teamDefaults: {},
+        },
+      },
+    ],
+    [
+      'litellm_settings: {max_internal_user_budget: 2, internal_user_budget_duration: 1d, default_internal_user_params: {max_budget: 3}}',
+      {
+        newcomers: {
+          ...{ keyDefaults: {}, keyBounds: {}, teamDefaults: {} },
+          userDefaults: { max_budget: 3, budget_duration: '1d' },
+        },
+      },
+    ],
+    [
+      'litellm_settings: {max_budget: 100.5, budget_duration: 30d, max_end_user_budget: "0.1", max_end_user_budget_id: free}',
+      {
+        budgets: {
+          everything: {
+            ...PLAIN_BUDGET,
+            limit: nanoUsd(100_500_000_000n),
+            period: { kind: 'recurring', length: { count: 30, unit: 'd' }, anchor: epochMillis(0) },
+          },
+          customer: { ...PLAIN_BUDGET, limit: nanoUsd(100_000_000n) },
+          customerBudgetId: 'free',
         },
       },
     ],

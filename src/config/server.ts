@@ -1,7 +1,9 @@
+import { type Budget, type DefaultBudgets, MARKS } from '../core/budget.ts';
 import type { JsonObject } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { MetricChoices, ServerSettings } from '../core/snapshot.ts';
-import { seconds } from '../core/units.ts';
+import { epochMillis, nanoUsd, seconds } from '../core/units.ts';
+import { parseDuration } from '../metering/period.ts';
 import { type Environment, firstVariable, variable } from './environment.ts';
 import type { Findings } from './findings.ts';
 import type { ConfigFile } from './keys/root.ts';
@@ -29,9 +31,10 @@ export function compileServer(file: ConfigFile, environment: Environment, findin
     newcomers: {
       keyDefaults: fields(shared.default_key_generate_params),
       keyBounds: fields(shared.upperbound_key_generate_params),
-      userDefaults: fields(shared.default_internal_user_params),
+      userDefaults: { ...userBudget(shared), ...fields(shared.default_internal_user_params) },
       teamDefaults: fields(shared.default_team_params),
     },
+    budgets: defaultBudgets(shared),
     failClosedBudgets: general.fail_closed_budget_enforcement ?? false,
     keyHeader: general.litellm_key_header_name?.toLowerCase() ?? null,
     dropParams: shared.drop_params ?? /^true$/i.test(variable(environment, 'LITELLM_DROP_PARAMS') ?? ''),
@@ -74,6 +77,37 @@ function metricChoices(groups: MetricGroups): MetricChoices {
       return metrics.map((metric) => [metric, labels] as const);
     }),
   );
+}
+
+type SharedWords = NonNullable<ConfigFile['litellm_settings']>;
+
+function defaultBudgets({ max_budget, budget_duration, ...shared }: SharedWords): DefaultBudgets {
+  return {
+    everything: max_budget === undefined ? null : budgetOf(max_budget, budget_duration),
+    customer: shared.max_end_user_budget === undefined ? null : budgetOf(shared.max_end_user_budget),
+    customerBudgetId: shared.max_end_user_budget_id ?? null,
+  };
+}
+
+function budgetOf(dollars: number, duration?: string): Budget {
+  const length = duration === undefined ? null : parseDuration(duration);
+  return {
+    limit: nanoUsd(BigInt(Math.round(dollars * 1e9))),
+    soft: null,
+    thresholds: MARKS,
+    period: length === null ? { kind: 'forever' } : { kind: 'recurring', length, anchor: epochMillis(0) },
+    increase: null,
+  };
+}
+
+function userBudget({
+  max_internal_user_budget: most,
+  internal_user_budget_duration: duration,
+}: SharedWords): JsonObject {
+  return {
+    ...(most !== undefined && { max_budget: most }),
+    ...(duration !== undefined && { budget_duration: duration }),
+  };
 }
 
 /** YAML gives nothing but JSON here: dates stay text. */

@@ -122,7 +122,7 @@ export function storedProblem(
   context: Omit<DeploymentContext, 'findings'>,
 ): string | null {
   // Out of use on purpose, here or for now: no reason not to keep it.
-  const { blocked: _, supported_environments: __, team_id: ___, ...info } = model.info;
+  const { blocked: _, supported_environments: __, ...info } = model.info;
   const result = compiledRow({ ...model, info }, tree, { ...context, findings: new Findings(false) });
   if (typeof result === 'string') return result;
   const [unusable] = result.flatMap(({ disabled }) => (disabled?.missingVariables.length === 0 ? [disabled] : []));

@@ -35,6 +35,7 @@ interface JsonSchema {
   readonly enum?: readonly unknown[];
   readonly type?: string | readonly string[];
   readonly minimum?: number;
+  readonly pattern?: string;
   readonly items?: JsonSchema;
   readonly additionalProperties?: JsonSchema;
 }
@@ -56,7 +57,8 @@ function sampleOf(schema: JsonSchema, definitions = schema.definitions ?? {}): u
     case 'object':
       return { name: sampleOf(schema.additionalProperties ?? {}, definitions) };
     default:
-      return 'text';
+      // Of the patterns here only spans of time are not met by any text.
+      return schema.pattern === undefined || new RegExp(schema.pattern).test('text') ? 'text' : '30d';
   }
 }
 

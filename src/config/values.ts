@@ -54,6 +54,10 @@ export const truth = z
 export const text = z.string({ error: 'text' });
 /** What people write without quotes although it is text: ids, versions, ports. */
 export const looseText = z.union([z.string(), z.number().transform(String)], { error: 'text or a number' });
+/** As budgets and keys have them. */
+export const span = z
+  .string({ error: 'a span of time, as 30d' })
+  .regex(/^[1-9]\d{0,8}(s|m|h|d|w|mo)$|^os\.environ\/.+$/, { error: 'a span of time, as 30d' });
 export const texts = z.array(text, { error: 'a list of texts' }).meta({ id: 'texts' });
 export const names = z.array(z.string({ error: 'a name' }).min(1, { error: 'a name that is not empty' }), {
   error: 'a list of names',

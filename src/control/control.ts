@@ -3,11 +3,12 @@ import type { HeaderPair } from '../core/http.ts';
 import type { ServerRequest, ServerResponse } from '../transport/server.ts';
 import type { AdminRoute } from './http/admin-route.ts';
 import { failure, refusalOf, success } from './http/answer.ts';
-import { actorOf, type Caller, callerOf } from './http/caller.ts';
+import { actorOf, type Caller, callerOf, userBehind } from './http/caller.ts';
 import { readInput } from './http/input.ts';
 import { InvalidFields } from './http/invalid.ts';
 import { Refused } from './http/refused.ts';
 import { type PathMatch, RouteTable } from './http/route-table.ts';
+import { organizationsOf } from './organization-admins.ts';
 import type { ControlPorts } from './ports.ts';
 import { ROUTES } from './registry.ts';
 
@@ -18,6 +19,8 @@ export interface Control {
   /** Answers; never rejects. */
   handle(request: ServerRequest): Promise<ServerResponse>;
 }
+
+const NO_ORGANIZATIONS: ReadonlySet<string> = new Set();
 
 /** The control plane's front door: a path, a method, who asks, what he sent, and the handler that answers. */
 export function createControl(ports: ControlPorts): Control {
@@ -72,8 +75,11 @@ class AdminApi implements Control {
     if (route.audience === 'public') return { kind: 'anybody' };
     const principal = await this.#ports.authenticate(request);
     if ('message' in principal) return principal;
+    const userId = userBehind(principal);
+    const organizations = userId === null ? NO_ORGANIZATIONS : await organizationsOf(this.#ports.store, userId);
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    return callerOf(principal, this.#ports.directory(), { route, method, now: this.#ports.clock.wall() });
+    const asked = { route, method, now: this.#ports.clock.wall(), organizations };
+    return callerOf(principal, this.#ports.directory(), asked);
   }
 
   #failed(thrown: unknown, headers: readonly HeaderPair[]): ServerResponse {

@@ -6,12 +6,13 @@ import { id } from './fields/values.ts';
 import { type AdminContext, adminRoute } from './http/admin-route.ts';
 import { refused } from './http/refused.ts';
 import { type ModelRow, openParams, sealParams } from './stored/rows.ts';
+import { checkSameTeam, giveToTeam, ofItsTeam, takeFromTeam } from './team-models.ts';
 
 /** Deployments in the database, beside those of the file (litellm.md §3.3). */
 
 const TAG = 'models';
 const params = z.looseObject({ model: z.string().min(1) });
-const info = z.looseObject({ id: id.nullish(), blocked: z.boolean().nullish() });
+const info = z.looseObject({ id: id.nullish(), blocked: z.boolean().nullish(), team_id: id.nullish() });
 
 const NOT_ENABLED =
   "Models are not kept in the database: set `STORE_MODEL_IN_DB='True'` in the environment, or general_settings.store_model_in_db: true.";
@@ -25,7 +26,7 @@ export function boxOf({ ports }: AdminContext): SecretBox {
 }
 
 /** What a request makes of a deployment. */
-interface Wanted {
+export interface Wanted {
   readonly id: string;
   readonly name: string;
   readonly params: JsonObject;
@@ -45,10 +46,17 @@ export const modelRoutes = [
       const modelId = input.model_info?.id ?? crypto.randomUUID();
       if (context.ports.models.isInFile(modelId)) throw ofTheFile(modelId);
       const { params: given, info: said } = objectsOf(input);
-      const wanted = { id: modelId, name: input.model_name, params: withoutNulls(given), info: withoutNulls(said) };
+      const wanted = ofItsTeam({
+        ...{ id: modelId, name: input.model_name },
+        ...{ params: withoutNulls(given), info: withoutNulls(said) },
+      });
       checkUsable(wanted, context);
       const row = { model_id: modelId, ...columnsOf(box, wanted) };
-      return answer(await context.store.change(context.actor, ({ models }) => models.create(row)), wanted, context);
+      const made = await context.store.change(context.actor, async (writers) => {
+        await giveToTeam(writers, wanted.info);
+        return writers.models.create(row);
+      });
+      return answer(made, wanted, context);
     },
   }),
   adminRoute({
@@ -87,7 +95,11 @@ export const modelRoutes = [
     input: z.object({ id }),
     async handle(input, context) {
       boxOf(context);
-      const row = await context.store.change(context.actor, ({ models }) => models.delete(input.id));
+      const row = await context.store.change(context.actor, async (writers) => {
+        const gone = await writers.models.delete(input.id);
+        if (gone !== null) await takeFromTeam(writers, gone);
+        return gone;
+      });
       if (row === null) throw unknownModel(input.id, 'bad-fields', context);
       return { message: `Model: ${input.id} deleted successfully` };
     },
@@ -115,6 +127,7 @@ async function change(modelId: string, sent: Change, unknown: 'bad-fields' | 'no
       params: withoutNulls({ ...opened.value, ...given }),
       info: withoutNulls({ ...before.model_info, ...(before.blocked && { blocked: true }), ...said }),
     };
+    checkSameTeam(before.model_info, wanted.info);
     checkUsable(wanted, context);
     const row = await models.update(modelId, columnsOf(box, wanted));
     return answer(row ?? before, wanted, context);

@@ -8,6 +8,7 @@ import { shown } from './fields/shown.ts';
 import { amount, countMap, id, map, text, texts } from './fields/values.ts';
 import { type AdminContext, adminRoute } from './http/admin-route.ts';
 import { found, refused } from './http/refused.ts';
+import { checkOrganization } from './organization-admins.ts';
 import { ensureUser } from './users/write.ts';
 
 /** Organizations and their members (litellm.md §3.6). */
@@ -189,9 +190,12 @@ const infoRoute = adminRoute({
   paths: ['/organization/info'],
   summary: 'Show an organization, its budget, members and teams.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object({ organization_id: id }),
-  handle: ({ organization_id }, context) => infoOf(organization_id, context),
+  handle({ organization_id }, context) {
+    checkOrganization(context.caller, organization_id);
+    return infoOf(organization_id, context);
+  },
 });
 
 const infosRoute = adminRoute({
@@ -211,13 +215,14 @@ const memberAddRoute = adminRoute({
   paths: ['/organization/member_add'],
   summary: 'Add members to an organization.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object({
     organization_id: id,
     member: z.union([member, z.array(member).min(1).max(500)]),
     max_budget_in_organization: amount.nullish(),
   }),
   async handle({ organization_id, member, max_budget_in_organization: most }, context) {
+    checkOrganization(context.caller, organization_id);
     return context.store.change(context.actor, async (writers) => {
       found(await writers.organizations.get(organization_id), unknown(organization_id), 'organization_id');
       const users: unknown[] = [];
@@ -253,9 +258,10 @@ const memberUpdateRoute = adminRoute({
   paths: ['/organization/member_update'],
   summary: 'Change the role or the budget of a member.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object({ ...who, role: text.nullish(), max_budget_in_organization: amount.nullish() }),
   async handle({ role, max_budget_in_organization: most, ...named }, context) {
+    checkOrganization(context.caller, named.organization_id);
     const row = await context.store.change(context.actor, async (writers) => {
       const key = await placeOf(writers, named);
       const budget = most == null ? {} : { budget_id: await createBudget(writers, { max_budget: most }, context) };
@@ -270,9 +276,10 @@ const memberDeleteRoute = adminRoute({
   paths: ['/organization/member_delete'],
   summary: 'Remove a member from an organization.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object(who),
-  async handle(named, { store, actor }) {
+  async handle(named, { store, actor, caller }) {
+    checkOrganization(caller, named.organization_id);
     const row = await store.change(actor, async (writers) =>
       writers.organizationMemberships.delete(await placeOf(writers, named)),
     );

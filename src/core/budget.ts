@@ -19,6 +19,22 @@ export interface BudgetIncrease {
   readonly until: EpochMillis;
 }
 
+/** Percent of a limit at which somebody is told, where nobody said others. */
+export const MARKS: readonly number[] = [80, 100];
+
+/** Budgets that the configuration gives to those who have none of their own. */
+export interface DefaultBudgets {
+  /** `max_budget`: of everything together; goes before that of the user `litellm-proxy-budget`. */
+  readonly everything: Budget | null;
+  /** `max_end_user_budget`. */
+  readonly customer: Budget | null;
+  /** `max_end_user_budget_id`: the row that customers without one point at; goes before `customer`. */
+  readonly customerBudgetId: string | null;
+}
+
+/** Nothing configured. */
+export const NO_DEFAULT_BUDGETS: DefaultBudgets = { everything: null, customer: null, customerBudgetId: null };
+
 /** When a budget begins anew. Nothing resets it: spend counts from the start of the period that `now` lies in. */
 export type BudgetPeriod =
   | { readonly kind: 'forever' }

@@ -64,6 +64,8 @@ export interface Team {
   readonly isBlocked: boolean;
   readonly models: ModelAccess;
   readonly aliases: ReadonlyMap<string, string>;
+  /** Of all its requests: for tag routing, tag budgets and the ledger. */
+  readonly tags: readonly string[];
   readonly limits: Limits;
   readonly modelLimits: ModelLimits;
   readonly budget: Budget | null;

@@ -19,6 +19,8 @@ export interface LedgerEntry {
   readonly requestId: RequestId;
   /** The label of the client (`x-litellm-call-id`), or our own id. */
   readonly callId: string;
+  /** The id in the client's answer, by which LiteLLM's clients look for their requests; null: nothing was answered, or without one. */
+  readonly responseId: string | null;
   readonly principal: string;
   readonly endpoint: string;
   /** The model name that the client sent. */

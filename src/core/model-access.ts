@@ -34,3 +34,14 @@ function patternOf(name: string): RegExp {
   const parts = name.split(/\*+/).map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`, 's');
 }
+
+/** What a caller sees of the models, for lists of them. */
+export interface ModelSight {
+  /** Whether he may ask for this name: of a model, a pattern of a wildcard group, or an access group. */
+  may(model: string): boolean;
+  /** What the lists say that hold for him, as written: names behind a wildcard group are nowhere else. */
+  readonly listed: readonly string[];
+}
+
+/** The operator's. */
+export const SEES_ALL: ModelSight = { may: () => true, listed: [] };

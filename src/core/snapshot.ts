@@ -1,3 +1,4 @@
+import type { DefaultBudgets } from './budget.ts';
 import type { DeploymentId, GroupName, ProviderId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { BillingTerms, Price } from './price.ts';
@@ -263,6 +264,7 @@ export interface ServerSettings {
   readonly databaseUrl: Secret | null;
   /** What new keys, users and teams get, and the most that a key may ask for. */
   readonly newcomers: NewcomerSettings;
+  readonly budgets: DefaultBudgets;
   /** Whether a budget of which nobody knows what was spent refuses. */
   readonly failClosedBudgets: boolean;
   /** Header that carries the key instead of the usual ones. */

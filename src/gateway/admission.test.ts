@@ -15,6 +15,7 @@ import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import type { Cost } from '../core/cost.ts';
 import { NO_LIMITS, type Principal, type VirtualKey } from '../core/identity.ts';
 import { organizationId, teamId, userId } from '../core/ids.ts';
+import { NO_PAYER } from '../core/payer.ts';
 import type { OutputBound } from '../core/request-size.ts';
 import { nanoUsd, picoUsd, seconds } from '../core/units.ts';
 import { NO_USAGE } from '../core/usage.ts';
@@ -75,10 +76,11 @@ class Bench {
     });
   }
 
-  ask(key: VirtualKey, { model = 'm', tags = [], customer, maxTokens = 10, textBytes = 0 }: Ask = {}) {
+  /** @param asks a key, or the operator */
+  ask(asks: VirtualKey | 'master', { model = 'm', tags = [], customer, maxTokens = 10, textBytes = 0 }: Ask = {}) {
     const output: OutputBound =
       maxTokens === null ? { kind: 'undeclared', choices: 1 } : { kind: 'declared', tokens: maxTokens, choices: 1 };
-    const principal: Principal = { kind: 'virtual-key', key };
+    const principal: Principal = asks === 'master' ? { kind: 'master' } : { kind: 'virtual-key', key: asks };
     const request: AdmissionRequest = {
       principal,
       path: '/chat/completions',
@@ -92,14 +94,14 @@ class Bench {
     return atOnce(this.admission.admit(request));
   }
 
-  lease(key: VirtualKey, ask: Ask = {}): Lease {
+  lease(key: VirtualKey | 'master', ask: Ask = {}): Lease {
     const lease = this.ask(key, ask);
     if ('message' in lease) throw new Error(lease.message);
     return lease;
   }
 
   /** The message of a refusal. */
-  refusal(key: VirtualKey, ask: Ask = {}): string {
+  refusal(key: VirtualKey | 'master', ask: Ask = {}): string {
     const refused = this.ask(key, ask);
     return 'message' in refused ? refused.message : 'it was admitted';
   }
@@ -307,6 +309,71 @@ describe('a lease', () => {
     if ('message' in lease) throw new Error(lease.message);
     expect([lease.model, lease.mayUse('other'), lease.headers(), bench.admission.open]).toEqual(['m', true, [], 0]);
   });
+});
+
+test('what a key has left of a model is told by the name of the model too', () => {
+  const key = keyOf('1234', { modelLimits: new Map([['m', { rpm: 3, tpm: 100, parallel: null }]]) });
+  const left = new Bench({})
+    .lease(key, { model: 'm' })
+    .headers()
+    .filter(([name]) => name.startsWith('x-litellm-key-remaining-'));
+  expect(left).toEqual([
+    ['x-litellm-key-remaining-requests-m', '2'],
+    ['x-litellm-key-remaining-tokens-m', '90'],
+  ]);
+  const odd = keyOf('1234', { modelLimits: new Map([['a/b ü:c', { rpm: 3, tpm: null, parallel: null }]]) });
+  const names = new Bench({}).lease(odd, { model: 'a/b ü:c' }).headers();
+  expect(names.map(([name]) => name)).toContain('x-litellm-key-remaining-requests-a-b---c');
+});
+
+describe('a customer for whom the operator asks', () => {
+  const people = {
+    customers: [
+      customerOf('counted', { limits: { ...NO_LIMITS, rpm: 2 }, budget: budgetOf(15) }),
+      customerOf('closed', { isBlocked: true }),
+    ],
+    global: budgetOf(0),
+  };
+
+  test('has the limits and the budget that he has with a key', () => {
+    const bench = new Bench(people);
+    const first = bench.lease('master', { customer: 'counted' });
+    expect(first.payer).toEqual({ ...NO_PAYER, customerId: 'counted' });
+    expect([first.mayUse('other'), first.tags, first.headers()[0]]).toEqual([
+      true,
+      [],
+      ['x-ratelimit-end_user-limit-requests', '2'],
+    ]);
+    expect(bench.refusal('master', { customer: 'counted' })).toContain('running ones hold');
+    first.settle(used(0, 3), paid(3));
+    bench.lease('master', { customer: 'counted' });
+    const third = bench.refusal('master', { customer: 'counted', maxTokens: 1 });
+    expect(third).toStartWith('Rate limit exceeded for end_user: counted.');
+  });
+
+  test('is refused when he is blocked', () => {
+    expect(new Bench(people).refusal('master', { customer: 'closed' })).toContain('User=closed');
+  });
+
+  test('without limits costs the operator nothing', () => {
+    const bench = new Bench(people);
+    bench.lease('master', { customer: 'unknown' });
+    expect(bench.admission.open).toBe(0);
+  });
+});
+
+test("tags of a team are its keys' as well, each once, in routing, budgets and the ledger", () => {
+  const owner = { kind: 'team', teamId: teamId('t'), userId: null } as const;
+  const bench = new Bench({
+    teams: [teamOf('t', { tags: ['blue', 'red'] })],
+    tags: [{ name: 'blue', budget: budgetOf(15) }],
+  });
+  expect(bench.lease(keyOf('1234', { owner, tags: ['red'] }), { tags: ['asked', 'blue'] }).tags).toEqual([
+    'red',
+    'blue',
+    'asked',
+  ]);
+  expect(bench.refusal(keyOf('1234', { owner }))).toContain('blue');
 });
 
 test('a page is for those who may ask for it', () => {

@@ -4,16 +4,17 @@ import type { GatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
 import type { Directory, Principal } from '../core/identity.ts';
 import { customerId } from '../core/ids.ts';
+import { type ModelSight, SEES_ALL } from '../core/model-access.ts';
 import { NO_PAYER, type Payer } from '../core/payer.ts';
 import { type Millis, type NanoUsd, nanoUsd, plus, usd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
-import { type Allowed, authorize, mayUse } from '../metering/authorize.ts';
+import { type Allowed, authorize, mayUse, sightOf } from '../metering/authorize.ts';
 import type { BudgetLease, BudgetRule, Budgets } from '../metering/budget.ts';
 import { type Estimate, estimate, likelyTokens, type PriceBound } from '../metering/estimate.ts';
 import type { ModelCatalog } from '../metering/model-catalog.ts';
 import type { LimitRule, RateLease, RateLimits } from '../metering/rate-limit.ts';
 import { budgetError, limitError } from './admission-errors.ts';
-import { budgetRules, limitRules, payerOf } from './charges.ts';
+import { budgetRules, customerBudgets, customerLimits, limitRules, payerOf, tagsOf } from './charges.ts';
 import type { Admission, AdmissionRequest, Lease, PathAsked } from './ports.ts';
 
 /** What admission is built of. */
@@ -60,12 +61,17 @@ export class VirtualKeyAdmission implements Admission {
     return 'message' in decision ? decision : null;
   }
 
+  sight(principal: Principal): ModelSight {
+    return sightOf(principal, this.#world());
+  }
+
   admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError> {
     const { principal, path, method, model } = request;
     const customer = request.customer === null ? null : customerId(request.customer);
     const decision = authorize(principal, { path, method, model, customer }, this.#world());
     if ('message' in decision) return decision;
-    return decision.kind === 'master' ? new MasterLease(request) : this.#reserve(decision, request);
+    const charged = this.#charged(decision, request);
+    return charged === null ? new MasterLease(request) : this.#reserve(decision, charged, request);
   }
 
   /** Leases not yet settled nor expired: for tests and metrics. */
@@ -83,23 +89,34 @@ export class VirtualKeyAdmission implements Admission {
     }
   }
 
+  /** What a request is charged to; null when nobody counts it. */
+  #charged(allowed: Allowed, request: AdmissionRequest): Charged | null {
+    if (allowed.kind === 'master') {
+      const { customer } = allowed;
+      if (customer === null) return null;
+      const [chain, rules] = [customerBudgets(customer), customerLimits(customer)];
+      return chain.length + rules.length === 0 ? null : { chain, rules };
+    }
+    const { owners } = allowed;
+    const names = this.#names(request.model, allowed.model ?? request.model);
+    const chain = budgetRules(owners, names, request.tags, this.#parts.directory());
+    return { chain, rules: limitRules(owners, names) };
+  }
+
   #reserve(
-    allowed: Extract<Allowed, { kind: 'virtual-key' }>,
+    allowed: Allowed,
+    { chain, rules }: Charged,
     request: AdmissionRequest,
   ): Lease | GatewayError | Promise<Lease | GatewayError> {
     this.expire();
-    const { clock, budgets, limits, directory, known } = this.#parts;
-    const { owners } = allowed;
+    const { clock, budgets, limits, known } = this.#parts;
     const model = allowed.model ?? request.model;
-    const names = this.#names(request.model, model);
-    const chain = budgetRules(owners, names, request.tags, directory());
     const waiting = chain.length === 0 ? null : known(chain);
     if (waiting !== null) return waiting.then(() => this.admit(request));
     const wall = clock.wall();
     const sum = chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request);
     const money = budgets.reserve(chain, sum, wall);
     if (money.kind !== 'held') return budgetError(money);
-    const rules = limitRules(owners, names);
     const now = clock.now();
     const places = limits.take(rules, rules.length === 0 ? 0 : likelyTokens(request.size()), now);
     if (places.kind === 'refused') {
@@ -133,10 +150,16 @@ export class VirtualKeyAdmission implements Admission {
   }
 }
 
+/** Everything that a request is compared with. */
+interface Charged {
+  readonly chain: readonly BudgetRule[];
+  readonly rules: readonly LimitRule[];
+}
+
 interface Held {
-  readonly allowed: Extract<Allowed, { kind: 'virtual-key' }>;
+  readonly allowed: Allowed;
   readonly model: string;
-  readonly request: Pick<AdmissionRequest, 'tags' | 'customer'>;
+  readonly request: Pick<AdmissionRequest, 'model' | 'tags' | 'customer'>;
   readonly estimate: NanoUsd;
   readonly rules: readonly LimitRule[];
   readonly chain: readonly BudgetRule[];
@@ -162,13 +185,13 @@ class KeyLease implements Lease {
 
   get payer(): Payer {
     const { allowed, request, chain } = this.#held;
+    if (allowed.kind === 'master') return { ...NO_PAYER, customerId: request.customer };
     return payerOf(allowed.owners, request.customer, chain);
   }
 
   get tags(): readonly string[] {
     const { allowed, request } = this.#held;
-    const { tags } = allowed.owners.key;
-    return tags.length === 0 ? request.tags : [...new Set([...tags, ...request.tags])];
+    return allowed.kind === 'master' ? request.tags : tagsOf(allowed.owners, request.tags);
   }
 
   get estimate(): NanoUsd {
@@ -184,12 +207,13 @@ class KeyLease implements Lease {
   }
 
   headers(): readonly HeaderPair[] {
-    const { rules, chain } = this.#held;
+    const { rules, chain, request } = this.#held;
     const { limits, budgets, clock } = this.#parts;
     const headers: HeaderPair[] = [];
     for (const { rule, limit, allowed, remaining } of limits.standings(rules, clock.now())) {
       headers.push([`x-ratelimit-${rule.scope}-limit-${limit}`, String(allowed)]);
       headers.push([`x-ratelimit-${rule.scope}-remaining-${limit}`, String(remaining)]);
+      if (rule.scope === 'model_per_key') headers.push([remainingOfModel(limit, request.model), String(remaining)]);
     }
     for (const rule of rules) if (rule.scope === 'api_key') addKeyLimits(headers, rule);
     const rule = chain.find(({ scope }) => scope === 'key');
@@ -219,10 +243,11 @@ class KeyLease implements Lease {
 /** Admission of a gateway that knows nobody but the operator. */
 export const MASTER_ONLY: Admission = {
   forbids: () => null,
+  sight: () => SEES_ALL,
   admit: (request) => new MasterLease(request),
 };
 
-/** The operator pays for what the master key does, and nobody counts. */
+/** The operator pays for what the master key does, and nobody counts: but for a customer's own limits. */
 class MasterLease implements Lease {
   readonly model: string;
   readonly tags: readonly string[];
@@ -254,6 +279,10 @@ function addKeyLimits(headers: HeaderPair[], { limits }: LimitRule): void {
   if (limits.rpm !== null) headers.push(['x-litellm-key-rpm-limit', String(limits.rpm)]);
   if (limits.tpm !== null) headers.push(['x-litellm-key-tpm-limit', String(limits.tpm)]);
 }
+
+/** LiteLLM's name of the same, by the model that was asked for; what no header's name may hold is a dash, as there. */
+const remainingOfModel = (limit: string, model: string): string =>
+  `x-litellm-key-remaining-${limit}-${model.replace(/[^\w.!#$%&'*+^`|~-]/g, '-')}`;
 
 /** LiteLLM's count: everything but what came from a cache (litellm.md §5.6). */
 function countedTokens({ input, output, cacheRead }: Usage): number {

@@ -1,5 +1,5 @@
 import type { Budget } from '../core/budget.ts';
-import type { Directory, Limits, VirtualKey } from '../core/identity.ts';
+import type { Customer, Directory, Limits, VirtualKey } from '../core/identity.ts';
 import type { Payer } from '../core/payer.ts';
 import type { Owners } from '../metering/authorize.ts';
 import type { BudgetRule, BudgetScope } from '../metering/budget.ts';
@@ -49,7 +49,7 @@ export function modelLimitRules(key: VirtualKey): readonly (LimitRule & { readon
  * The budgets that a request of these owners is charged to, in LiteLLM's order (litellm.md §5.3).
  *
  * @param models names of the model: those under which budgets of single models may be set
- * @param tags of the request; those of the key join them
+ * @param tags of the request; those of key and team join them
  */
 export function budgetRules(
   owners: Owners,
@@ -71,13 +71,33 @@ export function budgetRules(
   if (model !== null) add('model_per_key', pair(key.id, model), model, key.modelBudgets.get(model) ?? null);
   if (team !== null) add('team', team.id, team.id, team.budget);
   if (organization !== null) add('organization', organization.id, organization.id, organization.budget);
-  // Each tag once: an account that is twice in a chain would be asked twice and charged twice.
-  if (key.tags.length + tags.length > 0)
-    for (const name of new Set([...key.tags, ...tags])) add('tag', name, name, directory.tag(name)?.budget ?? null);
+  for (const name of tagsOf(owners, tags)) add('tag', name, name, directory.tag(name)?.budget ?? null);
   if (user !== null && key.owner.kind === 'user') add('user', user.id, user.id, user.budget);
   if (customer !== null) add('end_user', customer.id, customer.id, customer.budget);
   add('global', 'global', 'proxy', directory.global);
   return rules;
+}
+
+/** The tags of a request, its key and its team, each once: one that is twice in a chain would be charged twice. */
+export function tagsOf({ key, team }: Owners, tags: readonly string[]): readonly string[] {
+  const ofTeam = team?.tags ?? NO_TAGS;
+  return key.tags.length + ofTeam.length === 0 && tags.length < 2
+    ? tags
+    : [...new Set([...key.tags, ...ofTeam, ...tags])];
+}
+
+const NO_TAGS: readonly string[] = [];
+
+/** Limits of the customer for whom the operator asks; nothing else limits him. */
+export function customerLimits(customer: Customer): readonly LimitRule[] {
+  const { limits, id } = customer;
+  if (limits.rpm === null && limits.tpm === null && limits.parallel === null) return [];
+  return [{ scope: 'end_user', id, shown: id, limits }];
+}
+
+/** The budget of the same. */
+export function customerBudgets({ id, budget }: Customer): readonly BudgetRule[] {
+  return budget === null ? [] : [{ scope: 'end_user', id, shown: id, budget }];
 }
 
 /**

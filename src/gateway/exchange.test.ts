@@ -66,7 +66,7 @@ class Bench {
     const ports = {
       snapshots: { current: () => snapshot },
       keys: { authenticate: () => ({ kind: 'master' }) as const },
-      admission: { forbids: () => null, admit: (request: AdmissionRequest) => this.admit(request) },
+      admission: { ...MASTER_ONLY, admit: (request: AdmissionRequest) => this.admit(request) },
       ledger: {
         canAccept: () => this.full,
         begin: (begun: BegunRequest) => void this.begun.push(begun),

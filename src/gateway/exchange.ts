@@ -28,6 +28,7 @@ import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted, withPermitted } from './plan.ts';
 import { callContext, type Prepared, prepare, providerName, type Target } from './prepare.ts';
 import { routeError } from './refusals.ts';
+import { responseIdIn } from './response-id.ts';
 import type { Slot, Ticket } from './slots.ts';
 import { type AttemptDecision, Story } from './story.ts';
 
@@ -139,7 +140,7 @@ export class Exchange {
       model: lease.model,
       isStreaming: call.isStreaming,
       promptTokens: null,
-      tags: controls.tags,
+      tags: lease.tags,
       controls: controls.routing,
       startedAt: this.#story.startedAt,
     };
@@ -291,6 +292,7 @@ export class Exchange {
     headers.push(...accepted.lease.headers());
     addCors(headers, this.#request, this.#snapshot);
     const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
+    this.#story.responseId = responseIdIn(bytes);
     this.#settle('success', 200, reply.usage);
     this.#meterFallback(true);
     return whenThere(compressed(this.#request, headers, bytes), (sent) => whole(200, sent.headers, sent.body));
@@ -321,6 +323,7 @@ export class Exchange {
       this.#noteAttempt(decision, outcome, usage);
       if (outcome.kind === 'success') end.relay.finish(null);
       else if (outcome.kind !== 'client-gone') end.relay.finish(this.#errorEvent(outcome, decision.deployment));
+      this.#story.responseId = end.relay.responseId;
       this.#settle(streamEnd(outcome), 200, usage);
     });
     ended.catch((error) => {

@@ -1,8 +1,9 @@
 import { type GatewayError, gatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
-import type { Principal } from '../core/identity.ts';
+import { type ModelSight, SEES_ALL } from '../core/model-access.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { seconds } from '../core/units.ts';
+import { modelGroups } from '../endpoints/model-groups.ts';
 import { modelInfo, modelList, oneModel } from '../endpoints/models.ts';
 import { openaiError } from '../endpoints/openai-encoder.ts';
 import { decodePath, type EndpointMatch, matchEndpoint } from '../endpoints/registry.ts';
@@ -36,7 +37,17 @@ export interface GatewayOptions extends ExchangeDependencies {
 interface Page {
   readonly methods: readonly string[];
   needsKey(snapshot: Snapshot): boolean;
-  answer(request: ServerRequest, path: string): ServerResponse | GatewayError | Promise<ServerResponse | GatewayError>;
+  answer(
+    request: ServerRequest,
+    caller: PageCaller,
+  ): ServerResponse | GatewayError | Promise<ServerResponse | GatewayError>;
+}
+
+/** Who asks for a page, and by which path. */
+interface PageCaller {
+  readonly path: string;
+  /** What he sees of the models; all of them on pages that need no key. */
+  readonly sight: ModelSight;
 }
 
 /**
@@ -98,20 +109,21 @@ export class Gateway {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     if (page === undefined || !methods.includes(method))
       return this.#refuse(request, wrongMethod(request, methods), methods);
-    if (page.needsKey(snapshot)) {
-      const principal = await authenticate(request, snapshot, this.#options.ports.keys);
-      const refusal = 'message' in principal ? principal : this.#forbids(principal, request, path);
-      if (refusal !== null) return this.#refuse(request, refusal);
-    }
-    const answer = await page.answer(request, path);
+    const sight = page.needsKey(snapshot) ? await this.#sight(request, path) : SEES_ALL;
+    if ('message' in sight) return this.#refuse(request, sight);
+    const answer = await page.answer(request, { path, sight });
     if ('message' in answer) return this.#refuse(request, answer);
     const headers = [...answer.headers, ...this.#names(request)];
     addCors(headers, request, snapshot);
     return { ...answer, headers };
   }
 
-  #forbids(principal: Principal, { method }: ServerRequest, path: string): GatewayError | null {
-    return this.#options.ports.admission.forbids(principal, { path, method });
+  /** What the caller sees of the models, or why he may not ask for this path. */
+  async #sight(request: ServerRequest, path: string): Promise<ModelSight | GatewayError> {
+    const { keys, snapshots, admission } = this.#options.ports;
+    const principal = await authenticate(request, snapshots.current(), keys);
+    if ('message' in principal) return principal;
+    return admission.forbids(principal, { path, method: request.method }) ?? admission.sight(principal);
   }
 
   #names(request: ServerRequest): HeaderPair[] {
@@ -143,17 +155,21 @@ export class Gateway {
       answer: async (request) => exposed(request, await pages.metrics()),
     };
     const alive = get(false, () => json(200, "I'm alive!"));
-    const models = get(true, (request) => {
-      const list = modelList(ports.snapshots.current(), new URLSearchParams(request.query));
+    const models = get(true, (request, { sight }) => {
+      const list = modelList(ports.snapshots.current(), new URLSearchParams(request.query), sight);
       return 'message' in list ? list : json(200, list);
     });
-    const model = get(true, (_request, path) => {
+    const model = get(true, (_request, { path, sight }) => {
       const id = decodePath(path.replace(/^\/(v1\/)?models\//, ''));
-      return found(oneModel(ports.snapshots.current(), id), id);
+      return found(oneModel(ports.snapshots.current(), id, sight), id);
     });
-    const info = get(true, (request) => {
+    const groups = get(true, (request, { sight }) => {
+      const only = new URLSearchParams(request.query).get('model_group');
+      return json(200, modelGroups(ports.snapshots.current(), only, { sight, now: clock.wall() }));
+    });
+    const info = get(true, (request, { sight }) => {
       const id = new URLSearchParams(request.query).get('litellm_model_id');
-      const body = modelInfo(ports.snapshots.current(), id, clock.wall());
+      const body = modelInfo(ports.snapshots.current(), id, { sight, now: clock.wall() });
       return body === null
         ? gatewayError('invalid-parameter', `Model id = ${id} not found on litellm proxy`, {
             param: 'litellm_model_id',
@@ -183,6 +199,7 @@ export class Gateway {
       ['/v1/models/*', model],
       ['/model/info', info],
       ['/v1/model/info', info],
+      ['/model_group/info', groups],
     ]);
   }
 

@@ -4,6 +4,7 @@ import type { HeaderPair } from '../core/http.ts';
 import type { Principal } from '../core/identity.ts';
 import type { DeploymentId } from '../core/ids.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
+import type { ModelSight } from '../core/model-access.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Payer } from '../core/payer.ts';
 import type { RequestSize } from '../core/request-size.ts';
@@ -47,6 +48,8 @@ export type Authentication = Principal | GatewayError | null;
 export interface Admission {
   /** Why this caller may not ask for this path, or null: for paths that call no model. */
   forbids(principal: Principal, asked: PathAsked): GatewayError | null;
+  /** Which models this caller may ask for: for lists of models. */
+  sight(principal: Principal): ModelSight;
   /** Limits and budgets before a call: reserve, then settle once. */
   admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError>;
 }
@@ -74,7 +77,7 @@ export interface Lease {
   /** The model that is meant: the aliases of key and team followed. */
   readonly model: string;
   readonly payer: Payer;
-  /** Of the request and of its key, each once. */
+  /** Of the request, its key and its team, each once: they choose deployments too. */
   readonly tags: readonly string[];
   /** The most that the request may cost, as far as anybody counts. */
   readonly estimate: NanoUsd;

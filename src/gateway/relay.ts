@@ -7,6 +7,7 @@ import type { StreamSink } from '../providers/provider.ts';
 import type { ClientStream } from '../transport/server.ts';
 import type { ChatChunk } from '../wire/openai/chat.ts';
 import type { SseEvent } from '../wire/sse.ts';
+import { responseIdIn } from './response-id.ts';
 
 /** Bytes held for a client that is not attached yet before the upstream has to wait. */
 const HELD_LIMIT = 256 * 1024;
@@ -54,6 +55,8 @@ export class Relay implements StreamSink {
   #lastByte = NEWLINE;
   #tail: Uint8Array | null = null;
   #usage: Usage | null = null;
+  #responseId: string | null = null;
+  #hasWritten = false;
   /** Events of one read that are neighbours in its buffer leave in one write. */
   #range: Buffer | null = null;
   #from = 0;
@@ -77,6 +80,11 @@ export class Relay implements StreamSink {
 
   get latestUsage(): Usage | null {
     return this.#usage;
+  }
+
+  /** The id in the first event that the client got. */
+  get responseId(): string | null {
+    return this.#responseId;
   }
 
   get isBlocked(): boolean {
@@ -167,6 +175,10 @@ export class Relay implements StreamSink {
 
   #write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    if (!this.#hasWritten) {
+      this.#hasWritten = true;
+      this.#responseId = responseIdIn(bytes);
+    }
     this.#lastByte = bytes[bytes.length - 1] as number;
     if (this.#stream === null) {
       this.#held.push(bytes);

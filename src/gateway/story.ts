@@ -57,6 +57,8 @@ export class Story {
   firstByte: Millis | null = null;
   #failure: FailureRecord | null = null;
   readonly #startedWall: EpochMillis;
+  /** The id in the answer, once it is known. */
+  responseId: string | null = null;
   readonly #clock: Clock;
   readonly #endpoint: string;
   readonly #requesterAddress: string | null;
@@ -142,6 +144,7 @@ export class Story {
     return {
       requestId: names.requestId,
       callId: names.callId,
+      responseId: this.responseId,
       principal: (accepted?.principal ?? this.refusedTo)?.kind ?? 'unknown',
       endpoint: this.#endpoint,
       requestedModel: this.model,

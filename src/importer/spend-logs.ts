@@ -58,6 +58,7 @@ export function ledgerEntry(source: SourceRow, keyIds: ReadonlyMap<string, strin
     requesterAddress: row.filled('requester_ip_address'),
     session: row.filled('session_id'),
     apiBase: row.filled('api_base'),
+    responseId: null,
     // What LiteLLM kept of a failure's text is not ours to quote.
     failure: null,
   };

@@ -181,6 +181,7 @@ export function lostEntry({ estimate, ...request }: BegunRequest): LedgerEntry {
     firstByte: null,
     attempts: [],
     apiBase: null,
+    responseId: null,
     failure: null,
     cost: { kind: 'unknown', assumed: estimate },
   };

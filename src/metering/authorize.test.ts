@@ -259,7 +259,7 @@ describe('authorisation', () => {
   test('the master key may do everything', () => {
     const access = { model: 'slow', path: '/global/spend/reset', method: 'POST', customer: null };
     const world = { directory: directoryOf({}), catalog, now: NOW };
-    expect(authorize({ kind: 'master' }, access, world)).toEqual({ kind: 'master', model: 'slow' });
+    expect(authorize({ kind: 'master' }, access, world)).toEqual({ kind: 'master', model: 'slow', customer: null });
   });
 });
 

@@ -11,7 +11,7 @@ import type {
   VirtualKey,
 } from '../core/identity.ts';
 import type { CustomerId, OrganizationId, TeamId, UserId } from '../core/ids.ts';
-import type { ModelAccess } from '../core/model-access.ts';
+import { type ModelAccess, type ModelSight, SEES_ALL } from '../core/model-access.ts';
 import type { EpochMillis } from '../core/units.ts';
 import type { ModelCatalog, ModelWords } from './model-catalog.ts';
 import { coversRoute, type RouteAsked, roleMayCall } from './routes.ts';
@@ -32,7 +32,8 @@ export interface World {
 
 /** Yes, and on whose account. */
 export type Allowed =
-  | { readonly kind: 'master'; readonly model: string | null }
+  /** @property customer for whom the operator asks: the one whose limits hold for him too */
+  | { readonly kind: 'master'; readonly model: string | null; readonly customer: Customer | null }
   | {
       readonly kind: 'virtual-key';
       /** The model that is meant: the key's and the team's aliases followed. */
@@ -61,13 +62,20 @@ export interface Owners {
  * ordinary: LiteLLM makes rows when they are first seen.
  */
 export function authorize(principal: Principal, access: Access, world: World): Allowed | GatewayError {
-  if (principal.kind === 'master') return { kind: 'master', model: access.model };
+  if (principal.kind === 'master') {
+    const customer = customerOf(access, world.directory);
+    return blockedCustomer(customer) ?? { kind: 'master', model: access.model, customer };
+  }
   const { key } = principal;
-  const owners = ownersOf(key, access.customer, world.directory);
+  const owners = ownersOf(key, customerOf(access, world.directory), world.directory);
   const refusal =
     badKey(key, world.now) ?? badOwner(owners) ?? badRoute(key, owners.user, access) ?? badModel(owners, access, world);
   if (refusal !== null) return refusal;
-  return { kind: 'virtual-key', model: access.model === null ? null : meant(owners, access.model), owners };
+  return {
+    kind: 'virtual-key',
+    model: access.model === null ? null : meant(owners, access.model, world.catalog),
+    owners,
+  };
 }
 
 /**
@@ -81,7 +89,30 @@ export function mayUse(allowed: Allowed, model: string, catalog: ModelCatalog): 
   return deniedModel(allowed.owners, model, { key: words, team: words, above: words }) === null;
 }
 
-function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Directory): Owners {
+/**
+ * Which models a caller may ask for, for lists of models: the same lists as `authorize` asks.
+ *
+ * His own aliases are not shown, nor what the team's make of a name: LiteLLM lists neither.
+ */
+export function sightOf(principal: Principal, { directory, catalog }: Omit<World, 'now'>): ModelSight {
+  if (principal.kind === 'master') return SEES_ALL;
+  const owners = ownersOf(principal.key, null, directory);
+  const { key, team, organization } = owners;
+  const lists = [key.models, team?.models, personalModels(owners), organization?.models];
+  const listed = lists.flatMap((access) => (access?.kind === 'some' ? access.listed : []));
+  return {
+    may(model) {
+      const words = catalog.words(model);
+      return deniedModel(owners, model, { key: words, team: words, above: words }) === null;
+    },
+    listed: [...new Set(listed)],
+  };
+}
+
+const customerOf = ({ customer }: Access, directory: Directory): Customer | null =>
+  customer === null ? null : directory.customer(customer);
+
+function ownersOf(key: VirtualKey, customer: Customer | null, directory: Directory): Owners {
   const { owner } = key;
   const teamId = owner.kind === 'team' ? owner.teamId : null;
   const userId = owner.kind === 'nobody' ? null : owner.userId;
@@ -93,7 +124,7 @@ function ownersOf(key: VirtualKey, customer: CustomerId | null, directory: Direc
     member: teamId === null || userId === null ? null : directory.member(teamId, userId),
     user: userId === null ? null : directory.user(userId),
     organization: organizationId === null ? null : directory.organization(organizationId),
-    customer: customer === null ? null : directory.customer(customer),
+    customer,
   };
 }
 
@@ -118,10 +149,12 @@ function badOwner({ key, team, organization, customer }: Owners): GatewayError |
     const message = `Authentication Error, Team=${team.id} is blocked. Update via \`/team/unblock\` if your admin.`;
     return gatewayError('blocked-team', message);
   }
-  if (customer?.isBlocked === true) {
-    return gatewayError('blocked-customer', `User blocked from making LLM API Calls. User=${customer.id}`);
-  }
-  return null;
+  return blockedCustomer(customer);
+}
+
+function blockedCustomer(customer: Customer | null): GatewayError | null {
+  if (customer?.isBlocked !== true) return null;
+  return gatewayError('blocked-customer', `User blocked from making LLM API Calls. User=${customer.id}`);
 }
 
 function unknownOwner(what: string, id: TeamId | OrganizationId): GatewayError {
@@ -160,22 +193,33 @@ interface ListWords {
  */
 function askedWords(owners: Owners, model: string, catalog: ModelCatalog): ListWords {
   const asked = catalog.words(model);
-  const target = meant(owners, model);
+  const target = meant(owners, model, catalog);
   if (target === model) return { key: asked, team: asked, above: asked };
   const above = catalog.words(target);
-  const both = { names: [...asked.names, ...above.names], groups: [...asked.groups, ...above.groups] };
+  const both = { ...above, names: [...asked.names, ...above.names], groups: [...asked.groups, ...above.groups] };
   return { key: both, team: owners.key.aliases.has(model) ? above : both, above };
 }
 
 function deniedModel(owners: Owners, model: string, words: ListWords): GatewayError | null {
-  const { key, team, user, organization } = owners;
-  const personal = key.owner.kind === 'user' ? (user?.models ?? null) : null;
+  const { key, team, organization } = owners;
   return (
+    foreign(words.above.owner, team, model) ??
     denial('key', key.models, model, words.key) ??
     denial('team', team?.models ?? null, model, words.team) ??
-    denial('user', personal, model, words.above) ??
+    denial('user', personalModels(owners), model, words.above) ??
     denial('org', organization?.models ?? null, model, words.above)
   );
+}
+
+/** @param owner the team that alone may ask for it */
+function foreign(owner: string | null, team: Team | null, model: string): GatewayError | null {
+  if (owner === null || owner === team?.id) return null;
+  return denied('team', `team not allowed to access model. It belongs to another team. Tried to access ${model}`);
+}
+
+/** The user's list holds for his personal keys alone. */
+function personalModels({ key, user }: Owners): ModelAccess | null {
+  return key.owner.kind === 'user' ? (user?.models ?? null) : null;
 }
 
 type Scope = 'key' | 'team' | 'user' | 'org';
@@ -213,9 +257,11 @@ function denied(scope: Scope, message: string): GatewayError {
   return gatewayError(DENIED[scope], message, { param: 'model' });
 }
 
-/** The key's aliases come before the team's (LiteLLM); neither is followed twice. */
-function meant({ key, team }: Owners, model: string): string {
-  return key.aliases.get(model) ?? team?.aliases.get(model) ?? model;
+/** The key's aliases come before what the team has of its own, and that before the team's aliases; none is followed twice. */
+function meant({ key, team }: Owners, model: string, catalog: ModelCatalog): string {
+  const named = key.aliases.get(model);
+  if (named !== undefined || team === null) return named ?? model;
+  return catalog.ofTeam(team.id, model) ?? team.aliases.get(model) ?? model;
 }
 
 function userOf(owner: KeyOwner): UserId | null {

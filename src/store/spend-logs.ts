@@ -114,7 +114,7 @@ export class SpendLogs {
     return rows.map((row) => ({ date: row.date, apiBase: row.api_base, requests: Number(row.requests) }));
   }
 
-  /** The row of a request, by our id or, where it was given one, by the client's label. */
+  /** The row of a request, by our id, by the client's label or, where the client gave none, by the id of its answer. */
   async find(id: string): Promise<readonly SpendLogRow[]> {
     const own = await this.#reader.list({ where: { request_id: id }, limit: 1 });
     if (own.rows.length > 0) return own.rows;

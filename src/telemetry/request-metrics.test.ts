@@ -41,6 +41,7 @@ function entry(requestedModel: string, model: string | null, words: Partial<Ledg
     requesterAddress: null,
     session: null,
     apiBase: null,
+    responseId: null,
     failure: null,
     ...words,
   };

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { PLAIN_SETTINGS } from '../../src/control/ports.ts';
+import { keyHash, keyId, teamId, userId } from '../../src/core/ids.ts';
+import { epochMillis } from '../../src/core/units.ts';
 import { type ControlBench, startControl } from '../support/control.ts';
-import { DATABASES } from '../support/store.ts';
+import { costs, DATABASES, ledgerEntry, payer } from '../support/store.ts';
 
 describe.each(DATABASES)('tenants on %s', (kind) => {
   let bench: ControlBench;
@@ -109,6 +111,30 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
       expect((await bench.get('/user/info', { user_id: 'none' })).status).toBe(404);
     });
 
+    test('are members of the team of their first key, with what they spent there and may', async () => {
+      await post('/team/new', { team_id: 'joined' });
+      const made = await post('/user/new', { user_id: 'joiner', team_id: 'joined' });
+      expect(made).toMatchObject({ team_id: 'joined', teams: ['joined'] });
+      await post('/team/member_update', { team_id: 'joined', user_id: 'joiner', max_budget_in_team: 0.5 });
+      const { body } = await bench.get('/user/info', { user_id: 'joiner' });
+      expect(body.teams).toMatchObject([
+        {
+          team_id: 'joined',
+          team_memberships: [{ user_id: 'joiner', spend: 0, litellm_budget_table: { max_budget: 0.5 } }],
+        },
+      ]);
+      await post('/user/new', {
+        user_id: 'twice',
+        team_id: 'joined',
+        teams: [{ team_id: 'joined', user_role: 'admin' }],
+      });
+      expect((await bench.get('/team/info', { team_id: 'joined' })).body.team_info.members_with_roles).toMatchObject([
+        { user_id: 'default_user_id', role: 'admin' },
+        { user_id: 'joiner', role: 'user' },
+        { user_id: 'twice', role: 'admin' },
+      ]);
+    });
+
     test('cannot have one id or one email', async () => {
       await post('/user/new', { user_id: 'twin', user_email: 'twin@example.com' });
       expect(await refusal('/user/new', { user_id: 'twin' })).toEqual([409, 'bad_request_error', 'user_id']);
@@ -167,7 +193,7 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
       expect(await bench.store.read.keys.get(token)).toBeNull();
       expect(await bench.store.read.deletedKeys.count({ token })).toBe(1);
       expect((await bench.get('/team/info', { team_id: 'left' })).body).toMatchObject({
-        team_info: { members_with_roles: [] },
+        team_info: { members_with_roles: [{ role: 'admin', user_id: 'default_user_id' }] },
         team_memberships: [],
       });
       expect(await refusal('/user/delete', { user_ids: ['leaver'] })).toEqual([404, 'not_found_error', 'user_ids']);
@@ -175,6 +201,16 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
   });
 
   describe('teams', () => {
+    test('have who made them as an admin, once, and the operator without a row of his own', async () => {
+      const { key } = await post('/user/new', { user_id: 'founder', user_role: 'proxy_admin' });
+      const founded = await post('/team/new', { team_id: 'founded' }, { key });
+      expect(founded.members_with_roles).toEqual([{ user_id: 'founder', role: 'admin', user_email: null }]);
+      expect((await bench.store.read.users.get('founder'))?.teams).toEqual(['founded']);
+      const own = await post('/team/new', { members_with_roles: [{ user_id: 'default_user_id', role: 'user' }] });
+      expect(own.members_with_roles).toEqual([{ user_id: 'default_user_id', role: 'user', user_email: null }]);
+      expect(await bench.store.read.users.get('default_user_id')).toBeNull();
+    });
+
     test('have members with roles, limits and budgets of their own', async () => {
       const team = await post('/team/new', {
         team_alias: 'Blue',
@@ -191,7 +227,11 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
         max_budget: 50,
         soft_budget: 40,
         metadata: { model_rpm_limit: { a: 3 } },
-        members_with_roles: [{ role: 'admin', user_id: 'blue-boss', user_email: null }],
+        members_with_roles: [
+          // Who made it, as in LiteLLM.
+          { role: 'admin', user_id: 'default_user_id', user_email: null },
+          { role: 'admin', user_id: 'blue-boss', user_email: null },
+        ],
       });
       const added = await post('/team/member_add', {
         team_id,
@@ -219,9 +259,9 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
           .map((place: { litellm_budget_table: { max_budget: number } }) => place.litellm_budget_table.max_budget)
           .toSorted(),
       ).toEqual([2, 7]);
-      expect(after.team_info.members_with_roles[0].role).toBe('user');
+      expect(after.team_info.members_with_roles[1]).toMatchObject({ user_id: 'blue-boss', role: 'user' });
       const rest = await post('/team/member_delete', { team_id, user_email: 'mate@example.com' });
-      expect(rest.members_with_roles.length).toBe(1);
+      expect(rest.members_with_roles.length).toBe(2);
       expect(await refusal('/team/member_delete', { team_id, user_id: mate.user_id })).toEqual([
         404,
         'not_found_error',
@@ -386,6 +426,39 @@ describe.each(DATABASES)('tenants on %s', (kind) => {
     expect((await bench.get('/tag/list')).body).toMatchObject([{ name: 't1' }]);
     await post('/tag/delete', { name: 't1' });
     expect(await refusal('/tag/update', { name: 't1' })).toEqual([404, 'not_found_error', 'name']);
+  });
+
+  test('what begins anew shows what the period cost, everything else what it cost in all', async () => {
+    await post('/team/new', { team_id: 'daily-team', max_budget: 9, budget_duration: '1d' });
+    await post('/user/new', { user_id: 'daily-user', max_budget: 9, budget_duration: '1d', auto_create_key: false });
+    const daily = await post('/key/generate', {
+      ...{ team_id: 'daily-team', user_id: 'daily-user', max_budget: 9, budget_duration: '1d' },
+    });
+    const forever = await post('/key/generate', { max_budget: 9 });
+    const entry = (startedAt: number, dollars: number, made: { key_id: string; token: string }, owners = {}) =>
+      ledgerEntry({
+        startedAt: epochMillis(startedAt),
+        cost: costs(dollars * 1e9),
+        payer: payer({ keyId: keyId(made.key_id), keyHash: keyHash(made.token), ...owners }),
+      });
+    const owners = { teamId: teamId('daily-team'), userId: userId('daily-user') };
+    const now = Date.now();
+    await bench.store.ledger.write([
+      ...[entry(now - 3 * 86_400_000, 5, daily, owners), entry(now, 2, daily, owners)],
+      ...[entry(now - 3 * 86_400_000, 5, forever), entry(now, 2, forever)],
+    ]);
+    const spend = async (path: string, query: Record<string, string>, member: string) =>
+      (await bench.get(path, query)).body[member].spend;
+    expect(await spend('/key/info', { key: daily.key_id }, 'info')).toBe(2);
+    expect(await spend('/key/info', { key: forever.key_id }, 'info')).toBe(7);
+    expect(await spend('/team/info', { team_id: 'daily-team' }, 'team_info')).toBe(2);
+    expect(await spend('/user/info', { user_id: 'daily-user' }, 'user_info')).toBe(2);
+    const listed = await bench.get('/key/list', { return_full_object: 'true', team_id: 'daily-team' });
+    expect(listed.body.keys).toMatchObject([{ key_id: daily.key_id, spend: 2 }]);
+    const users = await bench.get('/user/list', { user_ids: 'daily-user' });
+    expect(users.body.users).toMatchObject([{ user_id: 'daily-user', spend: 2, key_count: 1 }]);
+    const teams = await bench.get('/v2/team/list', { team_id: 'daily-team' });
+    expect(teams.body.teams).toMatchObject([{ team_id: 'daily-team', spend: 2 }]);
   });
 
   test('the audit log tells who changed what, and how it was before', async () => {

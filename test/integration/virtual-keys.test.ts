@@ -11,6 +11,7 @@ import {
   type Ground,
   gatewayOn,
   ground,
+  MASTER_KEY,
   metricOf,
   type TestKey,
   until,
@@ -182,6 +183,25 @@ describe.each(DATABASES)('virtual keys on %s', (kind) => {
       expect(refused.rows).toMatchObject([{ http_status: 429, cost_status: 'none', request_end: 'failure' }]);
       expect(await read.spendLogs.count({ http_status: 401, api_key: '' })).toBe(0);
     });
+  });
+
+  test('a request is found in the log by the id in its answer, whole or streamed', async () => {
+    const logged = async (id: string) => {
+      const headers = { authorization: `Bearer ${MASTER_KEY}` };
+      const answer = await fetch(`${gateway.url}/spend/logs?request_id=${id}`, { headers });
+      const rows = await answer.json();
+      return Array.isArray(rows) ? rows.length : answer.status;
+    };
+    // The simulator answers the same request with the same id.
+    const asking = (content: string, more = {}) =>
+      chatWith(gateway, key('plain'), { messages: [{ role: 'user', content }], ...more });
+    const whole = (await (await asking('whole')).json()) as { id: string };
+    const streamed = await (await asking('streamed', { stream: true })).text();
+    const [, inStream = ''] = /"id":"([^"]+)"/.exec(streamed) ?? [];
+    expect(whole.id).toStartWith('chatcmpl-');
+    expect(inStream).toStartWith('chatcmpl-');
+    for (const id of [whole.id, inStream]) await until(async () => (await logged(id)) === 1);
+    expect(await logged('chatcmpl-unknown')).toBe(0);
   });
 
   test('a model list is answered for a key, and admin pages are not', async () => {

@@ -46,6 +46,7 @@ export function teamOf(id: string, words: Partial<Team> = {}): Team {
     isBlocked: false,
     models: modelAccess([]),
     aliases: new Map(),
+    tags: [],
     limits: NO_LIMITS,
     modelLimits: new Map(),
     budget: null,

@@ -28,6 +28,7 @@ export function entryOf(number: number, more: Partial<LedgerEntry> = {}): Ledger
     firstByte: null,
     attempts: [],
     apiBase: null,
+    responseId: null,
     failure: null,
     cost: { kind: 'known', total: BigInt(number + 1) as NanoUsd },
     ...more,

@@ -1,3 +1,4 @@
+import { NO_DEFAULT_BUDGETS } from '../../src/core/budget.ts';
 import { deploymentId, type GroupName, groupName, providerId } from '../../src/core/ids.ts';
 import type { Outcome, ProviderWords, RejectReason } from '../../src/core/outcome.ts';
 import { NO_TERMS } from '../../src/core/price.ts';
@@ -85,6 +86,7 @@ export function snapshotOf(
       masterKey: null,
       databaseUrl: null,
       failClosedBudgets: false,
+      budgets: NO_DEFAULT_BUDGETS,
       newcomers: { keyDefaults: {}, keyBounds: {}, userDefaults: {}, teamDefaults: {} },
       keyHeader: null,
       dropParams: false,

@@ -78,6 +78,7 @@ export function ledgerEntry(parts: Partial<LedgerEntry> = {}): LedgerEntry {
   return {
     requestId: requestId(`request-${process.pid}-${requests}`),
     callId: `call-${requests}`,
+    responseId: null,
     principal: 'key',
     endpoint: 'chat-completions',
     requestedModel: 'gpt-4o',

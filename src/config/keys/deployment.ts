@@ -247,9 +247,9 @@ export const modelInfo = {
   max_input_tokens: honoured(count, 'Context window in tokens, for pre-call checks.'),
   max_output_tokens: honoured(count, 'Longest answer in tokens.'),
   tier: honoured(text, 'Shown in /model/info.'),
-  team_id: approximated(text, 'The deployment is out of use until virtual keys and teams exist.'),
-  team_public_model_name: later(text, 'models of teams'),
-  access_groups: later(names, 'access groups of virtual keys'),
+  team_id: honoured(text, 'The team that it belongs to: nobody else may ask for it.'),
+  team_public_model_name: honoured(text, 'What that team calls it. Default: `model_name`.'),
+  access_groups: honoured(names, 'Names under which lists of models of keys, teams and so on may allow it.'),
   supported_environments: honoured(
     z.array(oneOf(['development', 'staging', 'production']), { error: 'a list of environments' }),
     'The deployment is out of use unless LITELLM_ENVIRONMENT is one of these.',

@@ -1,3 +1,4 @@
+import { type DefaultBudgets, NO_DEFAULT_BUDGETS } from '../../core/budget.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { millis, seconds } from '../../core/units.ts';
 import type { FeedEvent } from '../../store/feed.ts';
@@ -28,7 +29,7 @@ export interface DirectoryObserver {
  * 3. What could not be read is read again, all of it: no change is forgotten because the database went away.
  */
 export class DirectoryKeeper {
-  readonly roster = new Roster();
+  readonly roster: Roster;
   readonly #store: Pick<Store, 'health' | 'onHealth' | 'onChange' | 'read'>;
   readonly #clock: Clock;
   readonly #observer: DirectoryObserver;
@@ -49,7 +50,9 @@ export class DirectoryKeeper {
     store: Pick<Store, 'health' | 'onHealth' | 'onChange' | 'read'>,
     clock: Clock,
     observer: DirectoryObserver,
+    defaults: () => DefaultBudgets = () => NO_DEFAULT_BUDGETS,
   ) {
+    this.roster = new Roster(defaults);
     this.#store = store;
     this.#clock = clock;
     this.#observer = observer;

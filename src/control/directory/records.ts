@@ -1,4 +1,4 @@
-import type { Budget, BudgetPeriod } from '../../core/budget.ts';
+import { type Budget, type BudgetPeriod, MARKS } from '../../core/budget.ts';
 import {
   type Customer,
   type KeyOwner,
@@ -13,7 +13,7 @@ import {
   type UserRole,
   type VirtualKey,
 } from '../../core/identity.ts';
-import { customerId, keyHash, keyId, organizationId, teamId, userId } from '../../core/ids.ts';
+import { type CustomerId, customerId, keyHash, keyId, organizationId, teamId, userId } from '../../core/ids.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { type ModelAccess, modelAccess } from '../../core/model-access.ts';
 import { epochMillis, type NanoUsd, nanoUsd } from '../../core/units.ts';
@@ -32,8 +32,6 @@ import type { RowOf } from '../../store/schema/table.ts';
 
 /** Rows of the store as the data plane knows them. What a row leaves empty, the budget that it points at may say. */
 
-/** Percent of a budget at which somebody is told. */
-const THRESHOLDS = [80, 100];
 const FOREVER: BudgetPeriod = { kind: 'forever' };
 const ALL_MODELS: ModelAccess = modelAccess([]);
 /** Shared: most of a hundred thousand keys have none. */
@@ -87,6 +85,7 @@ export function teamRecord(row: TeamRow): Team {
     isBlocked: row.blocked === true,
     models: access(row.models),
     aliases: texts(row.model_aliases),
+    tags: wordsOf(row.metadata.tags),
     limits: limitsOf(row, null),
     modelLimits: modelLimitsOf(row.metadata),
     budget: budgetOf(row, null, row.metadata, row.created_at),
@@ -139,6 +138,22 @@ export function customerRecord(row: CustomerRow, joined: BudgetRow | null): Cust
   };
 }
 
+/** A customer as the configuration has him who has no budget of his own. */
+export function customerWith(
+  id: CustomerId,
+  known: Customer | null,
+  joined: BudgetRow | null,
+  budget: Budget | null,
+): Customer {
+  const own = known?.limits ?? NO_LIMITS;
+  return {
+    id,
+    isBlocked: known?.isBlocked === true,
+    limits: own === NO_LIMITS ? limitsOf(null, joined) : own,
+    budget: budgetOf(null, joined, {}, null) ?? budget,
+  };
+}
+
 /** @returns null for a tag without a budget: it is only a label */
 export function tagRecord(row: RowOf<typeof tagTable>, joined: BudgetRow | null): Tag | null {
   const budget = budgetOf(null, joined, {}, row.created_at);
@@ -188,7 +203,7 @@ function budgetOf(
   return {
     limit: limit === null ? null : nanoUsd(limit),
     soft: soft === null ? null : nanoUsd(soft),
-    thresholds: limit === null ? [] : THRESHOLDS,
+    thresholds: limit === null ? [] : MARKS,
     period: periodOf(duration, madeAt ?? joined?.created_at ?? null),
     increase: increaseOf(metadata),
   };
@@ -216,7 +231,7 @@ function modelBudgetsOf(own: JsonObject, joined: JsonObject, madeAt: Date | null
     const duration = value.time_period ?? value.budget_duration;
     if (typeof limit !== 'number') return [];
     const period = periodOf(typeof duration === 'string' ? duration : null, madeAt);
-    return [[model, { limit: fromDollars(limit), soft: null, thresholds: THRESHOLDS, period, increase: null }]];
+    return [[model, { limit: fromDollars(limit), soft: null, thresholds: MARKS, period, increase: null }]];
   });
   return new Map(budgets);
 }

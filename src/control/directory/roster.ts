@@ -1,4 +1,4 @@
-import type { Budget } from '../../core/budget.ts';
+import { type Budget, type DefaultBudgets, NO_DEFAULT_BUDGETS } from '../../core/budget.ts';
 import type {
   Customer,
   Directory,
@@ -12,9 +12,10 @@ import type {
 import type { CustomerId, KeyHash, OrganizationId, TeamId, UserId } from '../../core/ids.ts';
 import type { EpochMillis } from '../../core/units.ts';
 import type { BudgetRow } from '../../store/schema/identity.ts';
+import { customerWith } from './records.ts';
 
 /** LiteLLM's pseudo-user, whose budget is that of everything together. */
-const EVERYBODY = 'litellm-proxy-budget';
+export const EVERYBODY = 'litellm-proxy-budget';
 
 /** A hash that a rotation replaced, and until when it works. */
 interface Former {
@@ -41,6 +42,12 @@ export class Roster implements Directory {
   readonly tags = new Map<string, Tag>();
   /** Rows, since several entities may point at one. */
   readonly budgets = new Map<string, BudgetRow>();
+  readonly #defaults: () => DefaultBudgets;
+
+  /** @param defaults of the configuration in use */
+  constructor(defaults: () => DefaultBudgets = () => NO_DEFAULT_BUDGETS) {
+    this.#defaults = defaults;
+  }
 
   key(hash: KeyHash): VirtualKey | null {
     return this.keys.get(hash) ?? null;
@@ -72,7 +79,10 @@ export class Roster implements Directory {
   }
 
   customer(id: CustomerId): Customer | null {
-    return this.customers.get(id) ?? null;
+    const known = this.customers.get(id) ?? null;
+    const { customer: budget, customerBudgetId } = this.#defaults();
+    if ((budget === null && customerBudgetId === null) || (known !== null && known.budget !== null)) return known;
+    return customerWith(id, known, this.budget(customerBudgetId), budget);
   }
 
   tag(name: string): Tag | null {
@@ -80,7 +90,7 @@ export class Roster implements Directory {
   }
 
   get global(): Budget | null {
-    return this.users.get(EVERYBODY)?.budget ?? null;
+    return this.#defaults().everything ?? this.users.get(EVERYBODY)?.budget ?? null;
   }
 
   budget(id: string | null): BudgetRow | null {

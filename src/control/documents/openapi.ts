@@ -9,6 +9,8 @@ import { LLM_PATHS } from './llm-paths.ts';
 export const AUDIENCES = {
   public: 'Anybody.',
   role: 'The master key, admins, and other keys as far as the role of their user lets them: what is their own.',
+  organization:
+    'The master key, admins, and `org_admin`s of an organization, for what belongs to it; a proxy_admin_viewer may read.',
   admin: 'The master key and admins; a proxy_admin_viewer may read.',
 } as const satisfies Record<AdminRoute['audience'], string>;
 

@@ -12,9 +12,10 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
  * Who may call a route at all, besides the master key and `proxy_admin`, who may call everything.
  *
  * `public`: anybody, without a key. `role`: whoever the table of roles lets (`metering/routes.ts`); the handler shows and
- * changes only what is the caller's own. `admin`: nobody else, but a `proxy_admin_viewer` may read.
+ * changes only what is the caller's own. `organization`: admins of an organization besides; the handler shows and changes
+ * only what is of theirs. `admin`: nobody else, but a `proxy_admin_viewer` may read.
  */
-export type Audience = 'public' | 'role' | 'admin';
+export type Audience = 'public' | 'role' | 'organization' | 'admin';
 
 /** What a handler works with. */
 export interface AdminContext {

@@ -1,12 +1,15 @@
 import { z } from 'zod';
-import type { KeyRow } from '../../store/schema/identity.ts';
+import type { KeyRow, TeamRow } from '../../store/schema/identity.ts';
 import type { Where } from '../../store/where.ts';
 import { shown } from '../fields/shown.ts';
 import { id, order, pageNumber, pageSize, queryFlag } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
 import { roleIn } from '../membership.ts';
+import { administersOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpending } from '../period-spend.ts';
+import { isTeamAdmin } from './rights.ts';
 
 /** Columns that `sort_by` may name. */
 const SORTS = [
@@ -98,6 +101,8 @@ async function visibleKeys(input: ListInput, context: AdminContext): Promise<rea
     throw refused('not-yours', 'You are not authorized to check keys of other users. Leave user_id out.', 'user_id');
   if (input.team_id !== undefined && (await administered(caller.userId, [input.team_id], context)).length > 0)
     return [asked];
+  if (input.organization_id !== undefined && administersOrganization(caller, input.organization_id))
+    return [{ ...asked, organization_id: input.organization_id }];
   return [{ ...asked, user_id: caller.userId }, ...(await around(caller.userId, input, context))];
 }
 
@@ -115,17 +120,25 @@ async function around(userId: string, input: ListInput, context: AdminContext): 
   ];
 }
 
-async function administered(userId: string, teamIds: readonly string[], { store }: AdminContext) {
+async function administered(userId: string, teamIds: readonly string[], { store, caller }: AdminContext) {
   if (teamIds.length === 0) return [];
   const { rows } = await store.read.teams.list({ where: { team_id: { in: teamIds } }, limit: 1000 });
-  return rows.filter((team) => roleIn(team, userId) === 'admin').map(({ team_id }) => team_id);
+  // An admin of the gateway asks for somebody else.
+  const isAdmin = (team: TeamRow) =>
+    roleIn(team, userId) === 'admin' || (caller.kind === 'user' && isTeamAdmin(caller, team));
+  return rows.filter(isAdmin).map(({ team_id }) => team_id);
 }
 
+/** A key that is there, or one that was deleted. */
+type SpendingKey = Pick<KeyRow, 'key_id' | 'user_id' | 'budget_duration' | 'created_at'>;
+
 /** The rows, with the user of each where that is asked for. */
-async function whole(rows: readonly Pick<KeyRow, 'user_id'>[], { expand }: ListInput, { store }: AdminContext) {
-  if (!expand.includes('user')) return rows.map(shown);
+async function whole(rows: readonly SpendingKey[], { expand }: ListInput, context: AdminContext) {
+  const { store } = context;
+  const keys = await shownSpending('key', rows, context);
+  if (!expand.includes('user')) return keys;
   const owners = rows.flatMap(({ user_id }) => (user_id === null ? [] : [user_id]));
   const users = await store.read.users.list({ where: { user_id: { in: owners } }, limit: 100 });
   const byId = new Map(users.rows.map((user) => [user.user_id, shown(user)]));
-  return rows.map((row) => ({ ...shown(row), user: byId.get(row.user_id ?? '') ?? null }));
+  return keys.map((key, index) => ({ ...key, user: byId.get(rows[index]?.user_id ?? '') ?? null }));
 }

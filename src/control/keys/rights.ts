@@ -3,17 +3,19 @@ import type { AdminContext } from '../http/admin-route.ts';
 import type { Caller } from '../http/caller.ts';
 import { refused } from '../http/refused.ts';
 import { roleIn } from '../membership.ts';
+import { administersOrganization } from '../organization-admins.ts';
 import { checkBounds } from './bounds.ts';
 import { type KeyChanges, keyUpdateFields } from './fields.ts';
 
 /** What somebody wants to do with a key, in the words of `team_member_permissions`. */
 export type KeyDeed = '/key/generate' | '/key/info' | '/key/update' | '/key/delete' | '/key/regenerate';
 
-type Owned = Pick<KeyRow, 'user_id' | 'team_id'> & Partial<Pick<KeyRow, 'key_id'>>;
+type Owned = Pick<KeyRow, 'user_id' | 'team_id'> & Partial<Pick<KeyRow, 'key_id' | 'organization_id'>>;
 
 /**
- * Whether the caller may do this to a key: an admin to all; a user to his own personal ones; in a team its admins, and
- * members as far as `team_member_permissions` has the deed (litellm.md §5.8). Everybody may look at his own.
+ * Whether the caller may do this to a key: an admin to all; a user to his own personal ones; an admin of an organization
+ * to those of its teams and its own; in a team its admins, and members as far as `team_member_permissions` has the deed
+ * (litellm.md §5.8). Everybody may look at his own, and members at the team's.
  *
  * @throws Refused
  */
@@ -21,20 +23,24 @@ export async function checkRight(deed: KeyDeed, key: Owned, { caller, store }: A
   if (caller.kind === 'admin' || (deed === '/key/info' && isOwn(key, caller))) return;
   if (caller.kind !== 'user') throw notYours(deed);
   if (key.team_id === null) {
-    if (key.user_id === caller.userId) return;
+    // A key of a team spends what is the team's, so there the team alone says who may.
+    if (key.user_id === caller.userId || administersOrganization(caller, key.organization_id ?? null)) return;
     throw notYours(deed);
   }
   const team = await store.read.teams.get(key.team_id);
   const role = team === null ? null : roleIn(team, caller.userId);
+  if (team !== null && isTeamAdmin(caller, team)) return;
   if (team === null || role === null) throw notYours(deed);
-  if (role === 'admin' || team.team_member_permissions.includes(deed)) return;
+  // LiteLLM's default for members; what is shown of a key cannot be used.
+  if (deed === '/key/info' || team.team_member_permissions.includes(deed)) return;
   const message = `Team member does not have permissions for endpoint: ${deed}. An admin of the team can add it to team_member_permissions.`;
   throw refused('team-permission', message);
 }
 
-/** Whether the caller administers this team. */
-export function isTeamAdmin(caller: Caller, team: Pick<TeamRow, 'members_with_roles'>): boolean {
-  return caller.kind === 'admin' || (caller.kind === 'user' && roleIn(team, caller.userId) === 'admin');
+/** Whether the caller administers this team, or its organization. */
+export function isTeamAdmin(caller: Caller, team: Pick<TeamRow, 'members_with_roles' | 'organization_id'>): boolean {
+  if (administersOrganization(caller, team.organization_id)) return true;
+  return caller.kind === 'user' && roleIn(team, caller.userId) === 'admin';
 }
 
 function isOwn(key: Owned, caller: Caller): boolean {
@@ -98,7 +104,10 @@ export async function checkFields(input: KeyChanges, before: KeyRow | null, cont
   const sent = withMetadata(input, before);
   // Null in a change takes away what is there; in the making of something it says nothing.
   const isSaid = (field: keyof KeyChanges) => (before === null ? sent[field] != null : sent[field] !== undefined);
-  const forbidden = OPERATORS.find(isSaid);
+  const isOwnOrganization =
+    administersOrganization(caller, sent.organization_id ?? null) &&
+    (before === null || administersOrganization(caller, before.organization_id));
+  const forbidden = OPERATORS.find((field) => isSaid(field) && !(field === 'organization_id' && isOwnOrganization));
   if (forbidden !== undefined) throw onlyAdmin(forbidden);
   if (caller.kind !== 'user') throw notYours('/key/update');
   if (sent.user_id !== undefined && sent.user_id !== caller.userId && sent.user_id !== before?.user_id)
@@ -111,6 +120,7 @@ export async function checkFields(input: KeyChanges, before: KeyRow | null, cont
   }
   const limit = LIMITS.find(isSaid);
   if (limit === undefined || before.created_by === caller.userId) return;
+  if (administersOrganization(caller, before.organization_id)) return;
   const team = before.team_id === null ? null : await store.read.teams.get(before.team_id);
   if (team === null || !isTeamAdmin(caller, team)) throw onlyAdmin(limit);
 }

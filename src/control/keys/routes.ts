@@ -7,6 +7,8 @@ import { shown } from '../fields/shown.ts';
 import { amount, id, span, text } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { found, Refused, refused } from '../http/refused.ts';
+import { checkOrganization } from '../organization-admins.ts';
+import { shownSpender } from '../period-spend.ts';
 import { withinBounds } from './bounds.ts';
 import { generateInput, type KeyChanges, type KeyInput, keyChanges, keyFields } from './fields.ts';
 import { abbreviated, chosenKeyText, findKey, newKeyText, traceOf } from './key-text.ts';
@@ -36,6 +38,12 @@ async function keyFor(deed: KeyDeed, key: string, context: AdminContext): Promis
 const ownedBy = (input: KeyInput, { caller }: AdminContext): KeyInput =>
   caller.kind === 'user' && input.user_id === undefined ? { ...input, user_id: caller.userId } : input;
 
+const ownersIn = ({ user_id, team_id, organization_id }: KeyInput) => ({
+  user_id: user_id ?? null,
+  team_id: team_id ?? null,
+  organization_id: organization_id ?? null,
+});
+
 async function generate(input: KeyInput, context: AdminContext): Promise<MadeKey> {
   const { store, actor, ports } = context;
   const wanted = withinBounds(input, ports.settings());
@@ -52,7 +60,7 @@ const generateRoute = adminRoute({
   ignored,
   async handle(input, context) {
     const wanted = ownedBy(input, context);
-    await checkRight('/key/generate', { user_id: wanted.user_id ?? null, team_id: wanted.team_id ?? null }, context);
+    await checkRight('/key/generate', ownersIn(wanted), context);
     await checkFields(wanted, null, context);
     return madeKeyAnswer(await generate(wanted, context), context);
   },
@@ -166,8 +174,9 @@ async function namedKeys(
 }
 
 /** A key as `/key/info` shows it. */
-async function infoOf(row: KeyRow, { store }: AdminContext) {
-  const { token: _, ...info } = shown(row);
+async function infoOf(row: KeyRow, context: AdminContext) {
+  const { store } = context;
+  const { token: _, ...info } = await shownSpender('key', row, context);
   const budget = row.budget_id === null ? null : await store.read.budgets.get(row.budget_id);
   const permission =
     row.object_permission_id === null ? null : await store.read.objectPermissions.get(row.object_permission_id);
@@ -207,6 +216,14 @@ const infosRoute = adminRoute({
   },
 });
 
+/** A key that the caller may block: who owns it may not undo the block of an admin. @throws Refused */
+async function blockable(key: string, context: AdminContext): Promise<KeyRow> {
+  const row = await keyFor('/key/update', key, context);
+  const team = row.team_id === null ? null : await context.store.read.teams.get(row.team_id);
+  checkOrganization(context.caller, row.organization_id ?? team?.organization_id);
+  return row;
+}
+
 /** Block and unblock. */
 const blockRoute = (path: '/key/block' | '/key/unblock', summary: string) => {
   const blocked = path === '/key/block';
@@ -215,10 +232,10 @@ const blockRoute = (path: '/key/block' | '/key/unblock', summary: string) => {
     paths: [path],
     summary,
     tag: TAG,
-    audience: 'admin',
+    audience: 'organization',
     input: z.object({ key: text }),
     async handle({ key }, context) {
-      const { token } = await keyFor('/key/update', key, context);
+      const { token } = await blockable(key, context);
       const row = await context.store.change(context.actor, ({ keys }) =>
         keys.update(token, { blocked }, blocked ? 'blocked' : 'unblocked'),
       );

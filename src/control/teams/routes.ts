@@ -6,14 +6,18 @@ import { ignoredIn } from '../fields/field.ts';
 import { shown } from '../fields/shown.ts';
 import { amount, count, id, order, pageNumber, pageSize, span, texts } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
+import { OPERATOR_ID } from '../http/caller.ts';
 import { found, refused } from '../http/refused.ts';
 import { configured } from '../keys/bounds.ts';
 import { isTeamAdmin } from '../keys/rights.ts';
 import { type Member, membersOf, roleIn } from '../membership.ts';
+import { administersOrganization, checkOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpender, shownSpending } from '../period-spend.ts';
 import { ensureUser } from '../users/write.ts';
 import { teamFields, teamInput } from './fields.ts';
 import { addMember, changeMember, noMember, removeMember } from './members.ts';
+import { shownPlaces } from './places.ts';
 import { createTeam, deleteTeam, teamColumns } from './write.ts';
 
 /** Teams and their members (litellm.md §3.6). */
@@ -43,7 +47,7 @@ async function visible(teamId: string, context: AdminContext): Promise<TeamRow> 
   const team = await teamOf(teamId, context);
   const { caller } = context;
   const isInside =
-    caller.kind === 'admin' ||
+    isTeamAdmin(caller, team) ||
     (caller.kind === 'user' && roleIn(team, caller.userId) !== null) ||
     (caller.kind !== 'anybody' && caller.key?.owner.kind === 'team' && caller.key.owner.teamId === teamId);
   if (isInside) return team;
@@ -55,20 +59,43 @@ const newRoute = adminRoute({
   paths: ['/team/new'],
   summary: 'Make a team, with members, models, limits and a budget.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: teamInput.extend({ team_id: id.nullish(), members_with_roles: z.array(member).max(500).nullish() }),
   ignored,
   async handle({ team_id, members_with_roles, ...input }, context) {
     const { store, actor, ports } = context;
+    checkOrganization(context.caller, input.organization_id);
     const defaults = configured(teamInput, ports.settings().teamDefaults, 'default_team_params');
     const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value != null));
     const row = await store.change(actor, async (writers) => {
-      const team = await createTeam(writers, team_id ?? crypto.randomUUID(), { ...defaults, ...given }, context);
-      return addMembers(writers, team, members_with_roles ?? [], {}, context);
+      const members = withCreator(members_with_roles ?? [], context);
+      const lines = members.filter(isOperator).map(({ role }) => ({ user_id: OPERATOR_ID, user_email: null, role }));
+      const wanted = { ...defaults, ...given };
+      const team = await createTeam(writers, team_id ?? crypto.randomUUID(), wanted, context, lines);
+      return addMembers(
+        writers,
+        team,
+        members.filter((each) => !isOperator(each)),
+        {},
+        context,
+      );
     });
     return shown(row);
   },
 });
+
+/** Who made a team is an admin of it, as in LiteLLM, unless the request gives him another place. */
+function withCreator(members: readonly MemberInput[], { caller }: AdminContext): readonly MemberInput[] {
+  const userId = caller.kind === 'admin' || caller.kind === 'user' ? caller.userId : null;
+  if (userId === null || members.some(({ user_id }) => user_id === userId)) return members;
+  return [...members, { role: 'admin', user_id: userId }];
+}
+
+/**
+ * The operator is nobody's row, so he stands in the team's list alone: as a user with a list of all his teams he would
+ * have that list written anew for each of them.
+ */
+const isOperator = ({ user_id }: MemberInput): boolean => user_id === OPERATOR_ID;
 
 async function addMembers(
   writers: Writers,
@@ -91,16 +118,29 @@ const updateRoute = adminRoute({
   paths: ['/team/update'],
   summary: 'Change what is sent of a team.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: teamInput.extend({ team_id: id }),
   ignored,
   async handle({ team_id, ...input }, context) {
+    if (input.organization_id !== undefined) checkOrganization(context.caller, input.organization_id);
     const row = await changeTeam(team_id, context, (writers, before) => teamColumns(writers, input, before, context));
     return { team_id, data: shown(row) };
   },
 });
 
+/** Changes a team of which the caller administers the organization. @throws Refused */
 async function changeTeam(
+  teamId: string,
+  context: AdminContext,
+  patch: (writers: Writers, before: TeamRow) => ReturnType<typeof teamColumns>,
+): Promise<TeamRow> {
+  return changeAnyTeam(teamId, context, (writers, before) => {
+    checkOrganization(context.caller, before.organization_id);
+    return patch(writers, before);
+  });
+}
+
+async function changeAnyTeam(
   teamId: string,
   { store, actor }: AdminContext,
   patch: (writers: Writers, before: TeamRow) => ReturnType<typeof teamColumns>,
@@ -116,13 +156,16 @@ const deleteRoute = adminRoute({
   paths: ['/team/delete'],
   summary: 'Delete teams and all their keys.',
   tag: TAG,
-  audience: 'admin',
+  audience: 'organization',
   input: z.object({ team_ids: z.array(id).min(1).max(500) }),
-  async handle({ team_ids }, { store, actor }) {
+  async handle({ team_ids }, { store, actor, caller }) {
     const rows = await store.change(actor, async (writers) => {
       const gone: TeamRow[] = [];
-      for (const teamId of new Set(team_ids))
-        gone.push(found(await deleteTeam(writers, teamId), unknown(teamId), 'team_ids'));
+      for (const teamId of new Set(team_ids)) {
+        const team = found(await deleteTeam(writers, teamId), unknown(teamId), 'team_ids');
+        checkOrganization(caller, team.organization_id);
+        gone.push(team);
+      }
       return gone;
     });
     return rows.map(shown);
@@ -130,18 +173,13 @@ const deleteRoute = adminRoute({
 });
 
 /** A team with its members' places, and its keys without hashes that a member could not use anyway. */
-async function wholeTeam(team: TeamRow, { store }: AdminContext) {
+async function wholeTeam(team: TeamRow, context: AdminContext) {
+  const { store } = context;
   const keys = await store.read.keys.list({ where: { team_id: team.team_id }, limit: 1000 });
-  const places = await store.read.teamMemberships.list({ where: { team_id: team.team_id }, limit: 1000 });
-  const budgetIds = places.rows.flatMap(({ budget_id }) => (budget_id === null ? [] : [budget_id]));
-  const budgets = await store.read.budgets.list({ where: { budget_id: { in: budgetIds } }, limit: 1000 });
-  const byId = new Map(budgets.rows.map((budget) => [budget.budget_id, shown(budget)]));
   return {
-    keys: keys.rows.map(shown),
-    team_memberships: places.rows.map((place) => ({
-      ...shown(place),
-      litellm_budget_table: byId.get(place.budget_id ?? '') ?? null,
-    })),
+    team_info: await shownSpender('team', team, context),
+    keys: await shownSpending('key', keys.rows, context),
+    team_memberships: await shownPlaces(store, { team_id: team.team_id }),
   };
 }
 
@@ -154,7 +192,7 @@ const infoRoute = adminRoute({
   input: z.object({ team_id: id }),
   async handle({ team_id }, context) {
     const team = await visible(team_id, context);
-    return { team_id, team_info: shown(team), ...(await wholeTeam(team, context)) };
+    return { team_id, ...(await wholeTeam(team, context)) };
   },
 });
 
@@ -176,6 +214,8 @@ async function visibleIds(
 const teamFilters = z.object({ user_id: id.optional(), organization_id: id.optional() });
 
 async function teamWhere({ user_id, organization_id }: z.output<typeof teamFilters>, context: AdminContext) {
+  const isWhole = organization_id !== undefined && administersOrganization(context.caller, organization_id);
+  if (isWhole && user_id === undefined) return { organization_id };
   const only = await visibleIds(user_id, context);
   return {
     ...(only !== null && { team_id: { in: only } }),
@@ -193,7 +233,7 @@ const listRoute = adminRoute({
   async handle(input, context) {
     const where = await teamWhere(input, context);
     const { rows } = await context.store.read.teams.list({ where, limit: LONGEST_LIST });
-    return rows.map(shown);
+    return shownSpending('team', rows, context);
   },
 });
 
@@ -225,7 +265,8 @@ const pagesRoute = adminRoute({
       size: page_size,
     } as const;
     const found = await numberedPage(context.store.read.teams, asked);
-    return { teams: found.rows.map(shown), total: found.total, page, page_size, total_pages: found.pages };
+    const teams = await shownSpending('team', found.rows, context);
+    return { teams, total: found.total, page, page_size, total_pages: found.pages };
   },
 });
 
@@ -252,7 +293,7 @@ const addRoute = (path: '/team/member_add' | '/team/bulk_member_add', summary: s
     paths: [path],
     summary,
     tag: TAG,
-    audience: path === '/team/member_add' ? 'role' : 'admin',
+    audience: path === '/team/member_add' ? 'role' : 'organization',
     input: z.object({
       team_id: id,
       member: z.union([member, z.array(member).min(1).max(500)]).optional(),
@@ -353,10 +394,11 @@ const blockRoute = (path: '/team/block' | '/team/unblock', summary: string) => {
     paths: [path],
     summary,
     tag: TAG,
-    audience: 'admin',
+    audience: 'organization',
     input: z.object({ team_id: id }),
-    async handle({ team_id }, { store, actor }) {
-      const row = await store.change(actor, ({ teams }) =>
+    async handle({ team_id }, context) {
+      checkOrganization(context.caller, (await teamOf(team_id, context)).organization_id);
+      const row = await context.store.change(context.actor, ({ teams }) =>
         teams.update(team_id, { blocked }, blocked ? 'blocked' : 'unblocked'),
       );
       return shown(found(row, unknown(team_id), 'team_id'));
@@ -375,7 +417,7 @@ const modelRoute = (
     paths: [path],
     summary,
     tag: TAG,
-    audience: 'admin',
+    audience: 'organization',
     input: z.object({ team_id: id, models: texts }),
     async handle({ team_id, models }, context) {
       const patch = async (_: Writers, before: TeamRow) => ({ models: change(before.models, models) });
@@ -411,7 +453,7 @@ const permissionsUpdateRoute = adminRoute({
   input: z.object({ team_id: id, team_member_permissions: z.array(z.string()) }),
   async handle({ team_id, team_member_permissions }, context) {
     await administered(team_id, context);
-    return shown(await changeTeam(team_id, context, async () => ({ team_member_permissions })));
+    return shown(await changeAnyTeam(team_id, context, async () => ({ team_member_permissions })));
   },
 });
 

@@ -7,7 +7,7 @@ import { checkSoftBudget, resetMoment } from '../fields/limits.ts';
 import { objectPermissionColumn } from '../fields/object-permission.ts';
 import type { AdminContext } from '../http/admin-route.ts';
 import { refused } from '../http/refused.ts';
-import { membersOf } from '../membership.ts';
+import { type Member, memberRows, membersOf } from '../membership.ts';
 import { deleteKeysOf } from '../users/write.ts';
 import { type TeamInput, teamFields } from './fields.ts';
 import { MEMBER_BUDGET, removeMember } from './members.ts';
@@ -51,19 +51,21 @@ async function memberBudgetId(
   return createBudget(writers, limits, context);
 }
 
-/** Makes a team. @throws Refused when there is one with this id */
+/** Makes a team. @param members who have no rows of their own @throws Refused when there is one with this id */
 export async function createTeam(
   writers: Writers,
   teamId: string,
   sent: TeamInput,
   context: AdminContext,
+  members: readonly Member[] = [],
 ): Promise<TeamRow> {
   if ((await writers.teams.get(teamId)) !== null) {
     const message = `Team id = ${teamId.slice(0, 200)} already exists. Please use a different team id, or /team/update.`;
     throw refused('already-there', message, 'team_id');
   }
   const columns = await teamColumns(writers, sent, null, context);
-  return writers.teams.create({ ...columns, team_id: teamId } as NewRowOf<typeof teamTable>); // columns are the table's
+  const row = { ...columns, team_id: teamId, members_with_roles: memberRows(members) };
+  return writers.teams.create(row as NewRowOf<typeof teamTable>); // columns are the table's
 }
 
 /** Removes a team with its keys and its members' places. @returns the team as it was, or null */

@@ -3,6 +3,7 @@ import type { Json } from '../../core/json.ts';
 import type { Writers } from '../../store/resources/resources.ts';
 import type { UserRow } from '../../store/schema/identity.ts';
 import { LONGEST_LIST } from '../budgets.ts';
+import { EVERYBODY } from '../directory/roster.ts';
 import { ignoredIn } from '../fields/field.ts';
 import { shown } from '../fields/shown.ts';
 import { amount, flag, id, order, pageNumber, pageSize, text } from '../fields/values.ts';
@@ -12,7 +13,10 @@ import { withinBounds } from '../keys/bounds.ts';
 import { generateInput } from '../keys/fields.ts';
 import { madeKeyAnswer, makeKey } from '../keys/make.ts';
 import { numberedPage } from '../paging.ts';
+import { shownSpender, shownSpending } from '../period-spend.ts';
 import { addMember } from '../teams/members.ts';
+import { shownPlaces } from '../teams/places.ts';
+import { everybody } from './everybody.ts';
 import { ROLES, type UserInput, userFields, userInput } from './fields.ts';
 import { createUser, deleteUser, userColumns, withUserDefaults } from './write.ts';
 
@@ -62,7 +66,7 @@ const newRoute = adminRoute({
     const { store, actor, ports } = context;
     const { user, made } = await store.change(actor, async (writers) => {
       await createUser(writers, userId, wanted, context);
-      for (const each of teams ?? []) await join(writers, userId, each, context);
+      for (const each of placesIn(teams ?? [], team_id ?? null)) await join(writers, userId, each, context);
       for (const organization_id of new Set(organizations ?? []))
         await writers.organizationMemberships.create({ user_id: userId, organization_id, user_role: 'internal_user' });
       const key = { ...withinBounds(keyPart, ports.settings()), user_id: userId, team_id };
@@ -74,7 +78,15 @@ const newRoute = adminRoute({
   },
 });
 
-async function join(writers: Writers, userId: string, asked: z.output<typeof place>, context: AdminContext) {
+type Place = z.output<typeof place>;
+
+/** The team of the first key is one of his teams, said or not (LiteLLM). */
+function placesIn(teams: readonly Place[], ofTheKey: string | null): readonly Place[] {
+  if (ofTheKey === null || teams.some(({ team_id }) => team_id === ofTheKey)) return teams;
+  return [...teams, { team_id: ofTheKey, user_role: 'user' }];
+}
+
+async function join(writers: Writers, userId: string, asked: Place, context: AdminContext) {
   const message = `Team not found, passed team_id=${asked.team_id}. Create it with /team/new.`;
   const team = found(await writers.teams.get(asked.team_id), message, 'teams');
   const member = { user_id: userId, user_email: null, role: asked.user_role };
@@ -95,17 +107,37 @@ const infoRoute = adminRoute({
     const wanted = user_id ?? own;
     if (wanted === null || (caller.kind !== 'admin' && wanted !== own))
       throw refused('not-yours', 'You may only look at your own user. Leave user_id out.', 'user_id');
-    const user = found(await store.read.users.get(wanted), unknown(wanted), 'user_id');
+    const row = await store.read.users.get(wanted);
+    if (wanted === EVERYBODY) {
+      const user_info = found(await everybody(row, context), unknown(wanted), 'user_id');
+      return { user_id: wanted, user_info, keys: [], teams: [] };
+    }
+    const user = found(row, unknown(wanted), 'user_id');
     const keys = await store.read.keys.list({ where: { user_id: wanted }, limit: 1000 });
     const teams = await store.read.teams.list({ where: { team_id: { in: user.teams } }, limit: 1000 });
-    return { user_id: wanted, user_info: shown(user), keys: keys.rows.map(shown), teams: teams.rows.map(shown) };
+    const places = await shownPlaces(store, { user_id: wanted });
+    return {
+      user_id: wanted,
+      user_info: await shownSpender('user', user, context),
+      keys: await shownSpending('key', keys.rows, context),
+      teams: (await shownSpending('team', teams.rows, context)).map((team) => ({
+        ...team,
+        team_memberships: places.filter(({ team_id }) => team_id === team.team_id),
+      })),
+    };
   },
 });
 
-async function everything({ store }: AdminContext) {
+async function everything(context: AdminContext) {
+  const { store } = context;
   const keys = await store.read.keys.list({ limit: LONGEST_LIST });
   const teams = await store.read.teams.list({ limit: LONGEST_LIST });
-  return { user_id: null, user_info: null, keys: keys.rows.map(shown), teams: teams.rows.map(shown) };
+  return {
+    user_id: null,
+    user_info: null,
+    keys: await shownSpending('key', keys.rows, context),
+    teams: await shownSpending('team', teams.rows, context),
+  };
 }
 
 /** Changes the user who is named by id or email, or makes him. @throws Refused when neither is there */
@@ -192,7 +224,8 @@ const listRoute = adminRoute({
     sort_by: z.enum(['user_id', 'user_email', 'user_alias', 'user_role', 'created_at', 'spend']).default('created_at'),
     sort_order: order.default('asc'),
   }),
-  async handle({ role, user_ids, sso_user_ids, user_email, team, page, page_size, sort_by, sort_order }, { store }) {
+  async handle({ role, user_ids, sso_user_ids, user_email, team, page, page_size, sort_by, sort_order }, context) {
+    const { store } = context;
     const where = {
       ...(role !== undefined && { user_role: role }),
       ...(user_ids !== undefined && { user_id: { in: user_ids.split(',') } }),
@@ -203,12 +236,9 @@ const listRoute = adminRoute({
     const direction = sort_order === 'asc' ? 'ascending' : 'descending';
     const sort = sort_by === 'spend' ? 'spend_nano' : sort_by;
     const found = await numberedPage(store.read.users, { where, sort, order: direction, page, size: page_size });
-    const users = await Promise.all(
-      found.rows.map(async (row) => ({
-        ...shown(row),
-        key_count: await store.read.keys.count({ user_id: row.user_id }),
-      })),
-    );
+    const rows = await shownSpending('user', found.rows, context);
+    const counts = await Promise.all(found.rows.map(({ user_id }) => store.read.keys.count({ user_id })));
+    const users = rows.map((row, index) => ({ ...row, key_count: counts[index] }));
     return { users, total: found.total, page, page_size, total_pages: found.pages };
   },
 });

@@ -32,6 +32,12 @@ export function unfit(entry: LedgerEntry): string | null {
   return null;
 }
 
+/** What the client knows the request by: its own label, else the id in its answer. Our own id is found by itself. */
+function labelOf({ requestId, callId, responseId }: LedgerEntry): string {
+  // Entries of journals from before have no response id.
+  return callId === requestId ? (responseId ?? callId) : callId;
+}
+
 function costOf({ cost }: LedgerEntry) {
   if (cost === null) return { status: 'none', spend: 0n, assumed: 0n } as const;
   if (cost.kind === 'known') return { status: 'known', spend: cost.total, assumed: 0n } as const;
@@ -45,7 +51,7 @@ export function logRow(entry: LedgerEntry): Row {
   const tokens = usage ?? NO_USAGE;
   return {
     request_id: entry.requestId,
-    call_id: entry.callId,
+    call_id: labelOf(entry),
     call_type: entry.endpoint,
     api_key: payer.keyHash ?? '',
     key_id: payer.keyId,
