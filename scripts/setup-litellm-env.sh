@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .env from .env.example and generates the gateway's own two keys where they are missing.
+# Makes .env from .env.example, generates the gateway's own two keys where they are missing, and the passwords of
+# docker-compose.yml where the file has an empty line for them.
 #
 #   scripts/setup-litellm-env.sh [FILE]     FILE defaults to .env beside .env.example
 #
@@ -68,7 +69,16 @@ ensure() {
 
 master_key() { printf 'sk-%s' "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')"; }
 salt_key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
+# Letters and digits only, since one of them becomes part of an address.
+password() { head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
+
+# A file made before there was a compose file, or without its section, has no use for them.
+ensure_if_named() {
+  if grep -Eq "^[[:space:]]*$1[[:space:]]*=" "$file"; then ensure "$1" "$2"; fi
+}
 
 ensure LITELLM_MASTER_KEY master_key
 ensure LITELLM_SALT_KEY salt_key
+ensure_if_named POSTGRES_PASSWORD password
+ensure_if_named GRAFANA_ADMIN_PASSWORD password
 chmod 600 "$file"
