@@ -3,7 +3,7 @@
 #   docker build -t tollgate:0.1.0 .
 #   docker run --rm -p 4000:4000 --read-only --tmpfs /tmp -v tollgate-data:/data -e LITELLM_MASTER_KEY=sk-… tollgate:0.1.0
 #
-# Why so: docs/decisions/0019-one-executable-on-debian-with-curl.md. How it was rehearsed: docs/guides/deploy-with-compose.md.
+# Why so: "One executable on Debian, with curl" in docs/decisions. What it weighs and how it was tried: docs/guides/deploy-with-compose.md.
 
 FROM node:22.22.2-bookworm-slim AS build
 WORKDIR /build

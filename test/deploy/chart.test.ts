@@ -1,14 +1,16 @@
 import { beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { VERSION } from '../../src/core/version.ts';
-import { read, root } from '../readme/documents.ts';
+import { read, repositoryFiles, root } from '../readme/documents.ts';
 import { type KubernetesObject, schemaFault, typeFaults } from './kubernetes.ts';
 
 const chart = join(root, 'deploy/helm/tollgate');
-const helm = process.env.HELM ?? Bun.which('helm');
+const helm = process.env.HELM || Bun.which('helm');
+const hasHelm = helm !== null;
 /** Helm's own default depends on how it was built. */
 const KUBERNETES = '1.34.0';
 const VALUES = ['defaults', 'embedded', 'production', 'locked'] as const;
@@ -21,20 +23,20 @@ function run(...words: readonly string[]) {
 const flagsOf = (values: string): readonly string[] =>
   values === 'defaults' ? [] : ['--values', join(chart, `ci/${values}-values.yaml`)];
 
-/** Renders the chart as `helm install release` would. */
+/** What `helm install release` would render. */
 function render(flags: readonly string[]): readonly KubernetesObject[] {
-  const { code, output, error } = run(
-    'template',
-    'release',
-    chart,
-    '--namespace',
-    'llm',
-    '--kube-version',
-    KUBERNETES,
-    ...flags,
-  );
+  return objectsOf(rendered(flags));
+}
+
+function rendered(flags: readonly string[]): string {
+  const place = ['--namespace', 'llm', '--kube-version', KUBERNETES];
+  const { code, output, error } = run('template', 'release', chart, ...place, ...flags);
   if (code !== 0) throw new Error(error);
-  return parseAllDocuments(output)
+  return output;
+}
+
+function objectsOf(text: string): readonly KubernetesObject[] {
+  return parseAllDocuments(text)
     .map((document) => document.toJS() as KubernetesObject | null)
     .filter((object) => object !== null);
 }
@@ -94,6 +96,17 @@ const gatewayOf = (objects: readonly KubernetesObject[]): Container =>
 const selects = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 
+/** Which chart a kept rendering was made of, so that one that is out of date is seen without helm too. */
+const STAMP = `# Made by test/deploy/chart.test.ts of the chart with SHA-256 ${chartHash()}\n`;
+const keptAt = (values: string): string => `test/deploy/rendered/${values}.yaml`;
+
+function chartHash(): string {
+  const hash = createHash('sha256');
+  const files = repositoryFiles().filter((path) => path.startsWith('deploy/helm/tollgate/'));
+  for (const path of files.toSorted()) hash.update(`${path}\n${read(path)}`);
+  return hash.digest('hex');
+}
+
 describe('the chart’s files', () => {
   test('have the version of the program, and its shipped configuration', () => {
     expect(parse(read('deploy/helm/tollgate/Chart.yaml'))).toMatchObject({ version: VERSION, appVersion: VERSION });
@@ -109,153 +122,160 @@ describe('the chart’s files', () => {
   });
 });
 
-if (helm === null || helm === undefined || helm === '') {
-  test('the Helm chart: not rendered, there is no helm', () => {
-    console.warn(
-      '\n*** the Helm chart: NOT RENDERED AND NOT CHECKED, there is no helm on the PATH and HELM is not set ***\n',
-    );
+describe.each(VALUES)('the chart rendered with %s', (values) => {
+  let text: string;
+  let objects: readonly KubernetesObject[];
+  const named = (kind: string, name: string) =>
+    objects.some((object) => object.kind === kind && object.metadata.name === name);
+
+  beforeAll(() => {
+    text = hasHelm ? STAMP + rendered(flagsOf(values)) : read(keptAt(values));
+    if (hasHelm && process.env.UPDATE_CHART !== undefined) writeFileSync(join(root, keptAt(values)), text);
+    objects = objectsOf(text);
   });
-} else {
-  describe.each(VALUES)('the chart rendered with %s', (values) => {
-    let objects: readonly KubernetesObject[];
-    const named = (kind: string, name: string) =>
-      objects.some((object) => object.kind === kind && object.metadata.name === name);
 
-    beforeAll(() => {
-      objects = render(flagsOf(values));
-    });
+  test('is the rendering that is kept, made of the chart as it is', () => {
+    // Run `HELM=… UPDATE_CHART=1 npm test -- ./test/deploy/chart.test.ts` after a change of the chart, and read the difference.
+    expect(read(keptAt(values))).toBe(text);
+    expect(text).toStartWith(STAMP);
+  });
 
+  if (hasHelm) {
     test('has nothing that helm finds wrong', () => {
       const { code, output } = run('lint', '--strict', chart, ...flagsOf(values));
       expect([code, output]).toEqual([0, expect.stringContaining('1 chart(s) linted, 0 chart(s) failed')]);
     });
+  }
 
-    test('is what Kubernetes’ schemas allow', async () => {
-      const faults = await Promise.all(objects.map(schemaFault));
-      expect(faults.filter((fault) => fault !== null)).toEqual([]);
-      expect(objects.length).toBeGreaterThan(5);
-    });
-
-    test('has no field that Kubernetes does not know', () => {
-      expect(typeFaults(objects)).toBe('');
-    });
-
-    test('selects the gateway’s pods, and no others, wherever it selects', () => {
-      const { selector, template } = workloadOf(objects);
-      const job = specOf<WorkloadSpec | undefined>(find(objects, 'Job'));
-      const selectors = objects.flatMap((object): Readonly<Record<string, string>>[] => {
-        if (object.kind === 'Service') return [specOf<{ selector: Record<string, string> }>(object).selector];
-        if (object.kind === 'NetworkPolicy') return [specOf<{ podSelector: Selector }>(object).podSelector.matchLabels];
-        return object.kind === 'PodDisruptionBudget'
-          ? [specOf<{ selector: Selector }>(object).selector.matchLabels]
-          : [];
-      });
-      expect(selectors.length).toBeGreaterThan(2);
-      for (const each of [selector.matchLabels, ...selectors]) {
-        expect(selects(each, template.metadata.labels)).toBe(true);
-        if (job !== undefined) expect(selects(each, job.template.metadata.labels)).toBe(false);
-      }
-    });
-
-    test('probes and serves a port that the container has', () => {
-      const { ports, startupProbe, livenessProbe, readinessProbe } = gatewayOf(objects);
-      expect(ports).toEqual([{ name: 'http', containerPort: 4000 }]);
-      expect([startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet)).toEqual([
-        { path: '/health/liveliness', port: 'http' },
-        { path: '/health/liveliness', port: 'http' },
-        { path: '/health/readiness', port: 'http' },
-      ]);
-      for (const service of objects.filter(({ kind }) => kind === 'Service'))
-        expect(specOf<{ ports: unknown }>(service).ports).toEqual([{ name: 'http', port: 4000, targetPort: 'http' }]);
-    });
-
-    test('runs everything as a user who may nothing, on a root that is read-only, with resources set', () => {
-      const pods = objects
-        .filter(({ kind }) => ['StatefulSet', 'Deployment', 'Job'].includes(kind))
-        .map((object) => specOf<WorkloadSpec>(object).template.spec);
-      for (const { automountServiceAccountToken, securityContext, containers } of pods) {
-        expect(automountServiceAccountToken).toBe(false);
-        expect(securityContext).toMatchObject({
-          runAsNonRoot: true,
-          runAsUser: 10001,
-          seccompProfile: { type: 'RuntimeDefault' },
-        });
-        for (const { securityContext: own, resources } of containers) {
-          expect(own).toEqual({
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          });
-          expect(Object.keys(resources.requests)).toEqual(['cpu', 'memory']);
-          expect(Object.keys(resources.limits)).toEqual(['memory']);
-        }
-      }
-      // The user is the one whom the image gives the data folder.
-      expect(read('Dockerfile')).toContain('USER 10001:10001');
-    });
-
-    test('gives the pod longer to end than the gateway takes', () => {
-      const seconds = [
-        ...read('src/cli/serve.ts').matchAll(
-          /^const (?:STOP_PATIENCE|LAST_WORDS|LEDGER_PATIENCE) = seconds\((\d+)\);/gm,
-        ),
-      ];
-      expect(seconds.length).toBe(3);
-      const drain = seconds.reduce((sum, [, each]) => sum + Number(each), 0);
-      const pause = gatewayOf(objects).lifecycle.preStop.sleep.seconds;
-      expect(workloadOf(objects).template.spec.terminationGracePeriodSeconds).toBeGreaterThan(pause + drain);
-      expect(pause).toBeGreaterThan(0);
-    });
-
-    test('mounts what it has, and the configuration where the arguments say', () => {
-      const { args, volumeMounts, env } = gatewayOf(objects);
-      const { template, volumeClaimTemplates = [] } = workloadOf(objects);
-      const volumes = template.spec.volumes.map(({ name }) => name);
-      const all = [...volumes, ...volumeClaimTemplates.map(({ metadata }) => metadata.name)];
-      expect(volumeMounts.map(({ name }) => name).toSorted()).toEqual(all.toSorted());
-      expect(args.slice(0, 2)).toEqual(['--config', '/app/config.yaml']);
-      expect(volumeMounts.find(({ mountPath }) => mountPath === '/app')).toMatchObject({
-        name: 'config',
-        readOnly: true,
-      });
-      expect(env.find(({ name }) => name === 'TOLLGATE_DATA_DIR')?.value).toBe('/data');
-      expect(volumeMounts.find(({ mountPath }) => mountPath === '/data')?.name).toBe('data');
-      expect(template.spec.volumes.find(({ name }) => name === 'config')).toMatchObject({
-        configMap: { name: find(objects, 'ConfigMap')?.metadata.name },
-      });
-      expect(named('ServiceAccount', template.spec.serviceAccountName ?? '')).toBe(true);
-    });
-
-    test('has a configuration that the gateway takes', () => {
-      const data = find(objects, 'ConfigMap')?.data as Readonly<Record<string, string>>;
-      const loaded = loadConfig({
-        path: 'config.yaml',
-        readFile: () => data['config.yaml'] ?? '',
-        env: { LITELLM_MASTER_KEY: 'sk-1', OPENAI_API_KEY: 'sk-2' },
-        strict: true,
-        demo: null,
-      });
-      expect(loaded.kind).toBe('loaded');
-    });
-
-    test('keeps secrets out of everything but the Secret', () => {
-      const secret = find(objects, 'Secret')?.stringData as Readonly<Record<string, string>> | undefined;
-      const others = JSON.stringify(objects.filter(({ kind }) => kind !== 'Secret'));
-      for (const value of Object.values(secret ?? {})) expect(others).not.toContain(value);
-      const { env, envFrom } = gatewayOf(objects);
-      const name =
-        secret === undefined
-          ? values === 'defaults'
-            ? 'release-tollgate'
-            : 'tollgate-environment'
-          : find(objects, 'Secret')?.metadata.name;
-      expect(envFrom).toEqual([{ secretRef: { name } }]);
-      const given = env.find((each) => each.name === 'DATABASE_URL');
-      if (values === 'embedded') expect(given).toEqual({ name: 'DATABASE_URL', value: '' });
-      else expect(given?.valueFrom).toEqual({ secretKeyRef: { name, key: 'DATABASE_URL' } });
-    });
+  test('is what Kubernetes’ schemas allow', async () => {
+    const faults = await Promise.all(objects.map(schemaFault));
+    expect(faults.filter((fault) => fault !== null)).toEqual([]);
+    expect(objects.length).toBeGreaterThan(5);
   });
 
+  test('has no field that Kubernetes does not know', () => {
+    expect(typeFaults(objects)).toBe('');
+  });
+
+  test('selects the gateway’s pods, and no others, wherever it selects', () => {
+    const { selector, template } = workloadOf(objects);
+    const job = specOf<WorkloadSpec | undefined>(find(objects, 'Job'));
+    const selectors = objects.flatMap((object): Readonly<Record<string, string>>[] => {
+      if (object.kind === 'Service') return [specOf<{ selector: Record<string, string> }>(object).selector];
+      if (object.kind === 'NetworkPolicy') return [specOf<{ podSelector: Selector }>(object).podSelector.matchLabels];
+      return object.kind === 'PodDisruptionBudget' ? [specOf<{ selector: Selector }>(object).selector.matchLabels] : [];
+    });
+    expect(selectors.length).toBeGreaterThan(2);
+    for (const each of [selector.matchLabels, ...selectors]) {
+      expect(selects(each, template.metadata.labels)).toBe(true);
+      if (job !== undefined) expect(selects(each, job.template.metadata.labels)).toBe(false);
+    }
+  });
+
+  test('probes and serves a port that the container has', () => {
+    const { ports, startupProbe, livenessProbe, readinessProbe } = gatewayOf(objects);
+    expect(ports).toEqual([{ name: 'http', containerPort: 4000 }]);
+    expect([startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet)).toEqual([
+      { path: '/health/liveliness', port: 'http' },
+      { path: '/health/liveliness', port: 'http' },
+      { path: '/health/readiness', port: 'http' },
+    ]);
+    for (const service of objects.filter(({ kind }) => kind === 'Service'))
+      expect(specOf<{ ports: unknown }>(service).ports).toEqual([{ name: 'http', port: 4000, targetPort: 'http' }]);
+  });
+
+  test('runs everything as a user who may nothing, on a root that is read-only, with resources set', () => {
+    const pods = objects
+      .filter(({ kind }) => ['StatefulSet', 'Deployment', 'Job'].includes(kind))
+      .map((object) => specOf<WorkloadSpec>(object).template.spec);
+    for (const { automountServiceAccountToken, securityContext, containers } of pods) {
+      expect(automountServiceAccountToken).toBe(false);
+      expect(securityContext).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 10001,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      for (const { securityContext: own, resources } of containers) {
+        expect(own).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(Object.keys(resources.requests)).toEqual(['cpu', 'memory']);
+        expect(Object.keys(resources.limits)).toEqual(['memory']);
+      }
+    }
+    // The user is the one whom the image gives the data folder.
+    expect(read('Dockerfile')).toContain('USER 10001:10001');
+  });
+
+  test('gives the pod longer to end than the gateway takes', () => {
+    const seconds = [
+      ...read('src/cli/serve.ts').matchAll(/^const (?:STOP_PATIENCE|LAST_WORDS|LEDGER_PATIENCE) = seconds\((\d+)\);/gm),
+    ];
+    expect(seconds.length).toBe(3);
+    const drain = seconds.reduce((sum, [, each]) => sum + Number(each), 0);
+    const pause = gatewayOf(objects).lifecycle.preStop.sleep.seconds;
+    expect(workloadOf(objects).template.spec.terminationGracePeriodSeconds).toBeGreaterThan(pause + drain);
+    expect(pause).toBeGreaterThan(0);
+  });
+
+  test('mounts what it has, and the configuration where the arguments say', () => {
+    const { args, volumeMounts, env } = gatewayOf(objects);
+    const { template, volumeClaimTemplates = [] } = workloadOf(objects);
+    const volumes = template.spec.volumes.map(({ name }) => name);
+    const all = [...volumes, ...volumeClaimTemplates.map(({ metadata }) => metadata.name)];
+    expect(volumeMounts.map(({ name }) => name).toSorted()).toEqual(all.toSorted());
+    expect(args.slice(0, 2)).toEqual(['--config', '/app/config.yaml']);
+    expect(volumeMounts.find(({ mountPath }) => mountPath === '/app')).toMatchObject({
+      name: 'config',
+      readOnly: true,
+    });
+    expect(env.find(({ name }) => name === 'TOLLGATE_DATA_DIR')?.value).toBe('/data');
+    expect(volumeMounts.find(({ mountPath }) => mountPath === '/data')?.name).toBe('data');
+    expect(template.spec.volumes.find(({ name }) => name === 'config')).toMatchObject({
+      configMap: { name: find(objects, 'ConfigMap')?.metadata.name },
+    });
+    expect(named('ServiceAccount', template.spec.serviceAccountName ?? '')).toBe(true);
+  });
+
+  test('has a configuration that the gateway takes', () => {
+    const data = find(objects, 'ConfigMap')?.data as Readonly<Record<string, string>>;
+    const loaded = loadConfig({
+      path: 'config.yaml',
+      readFile: () => data['config.yaml'] ?? '',
+      env: { LITELLM_MASTER_KEY: 'sk-1', OPENAI_API_KEY: 'sk-2' },
+      strict: true,
+      demo: null,
+    });
+    expect(loaded.kind).toBe('loaded');
+  });
+
+  test('keeps secrets out of everything but the Secret', () => {
+    const secret = find(objects, 'Secret')?.stringData as Readonly<Record<string, string>> | undefined;
+    const others = JSON.stringify(objects.filter(({ kind }) => kind !== 'Secret'));
+    for (const value of Object.values(secret ?? {})) expect(others).not.toContain(value);
+    const { env, envFrom } = gatewayOf(objects);
+    const name =
+      secret === undefined
+        ? values === 'defaults'
+          ? 'release-tollgate'
+          : 'tollgate-environment'
+        : find(objects, 'Secret')?.metadata.name;
+    expect(envFrom).toEqual([{ secretRef: { name } }]);
+    const given = env.find((each) => each.name === 'DATABASE_URL');
+    if (values === 'embedded') expect(given).toEqual({ name: 'DATABASE_URL', value: '' });
+    else expect(given?.valueFrom).toEqual({ secretKeyRef: { name, key: 'DATABASE_URL' } });
+  });
+});
+
+if (!hasHelm) {
+  test('the Helm chart: not rendered, there is no helm', () => {
+    console.warn(
+      '\n*** the Helm chart: NOT RENDERED, there is no helm on the PATH and HELM is not set; the kept renderings were checked ***\n',
+    );
+  });
+} else {
   describe('the chart', () => {
     test('keeps each replica’s journal in a claim that outlives the pod', () => {
       const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy, serviceName, replicas } = workloadOf(
