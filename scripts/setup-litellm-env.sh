@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .env from .env.example, generates the gateway's own two keys where they are missing, and the passwords of
-# docker-compose.yml where the file has an empty line for them.
+# Makes .env from .env.example and generates the gateway's own two keys and the passwords of docker-compose.yml where
+# they are missing.
 #
 #   scripts/setup-litellm-env.sh [FILE]     FILE defaults to .env beside .env.example
 #
@@ -72,13 +72,8 @@ salt_key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
 # Letters and digits only, since one of them becomes part of an address.
 password() { head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 
-# A file made before there was a compose file, or without its section, has no use for them.
-ensure_if_named() {
-  if grep -Eq "^[[:space:]]*$1[[:space:]]*=" "$file"; then ensure "$1" "$2"; fi
-}
-
 ensure LITELLM_MASTER_KEY master_key
 ensure LITELLM_SALT_KEY salt_key
-ensure_if_named POSTGRES_PASSWORD password
-ensure_if_named GRAFANA_ADMIN_PASSWORD password
+ensure POSTGRES_PASSWORD password
+ensure GRAFANA_ADMIN_PASSWORD password
 chmod 600 "$file"

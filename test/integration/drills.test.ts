@@ -118,7 +118,9 @@ describe('setup-litellm-env.sh', () => {
       const file = join(newFolder(), '.env');
       writeFileSync(file, before, { mode: 0o644 });
       expect((await setup(file)).code).toBe(0);
-      expect(readFileSync(file, 'utf8')).toMatch(after);
+      const [text, passwords] = readFileSync(file, 'utf8').split(/^(?=POSTGRES_PASSWORD)/m);
+      expect(text).toMatch(after);
+      expect(passwords).toMatch(/^POSTGRES_PASSWORD=\w{40}\nGRAFANA_ADMIN_PASSWORD=\w{40}\n$/);
       expect(statSync(file).mode & 0o777).toBe(0o600);
     });
   }
