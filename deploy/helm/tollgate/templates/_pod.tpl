@@ -55,12 +55,13 @@ spec:
       ports:
         - name: http
           containerPort: 4000
+      # It listens when the tables are up to date, which the job has seen to before an upgrade; without the job that may take a while.
       startupProbe:
         httpGet:
           path: /health/liveliness
           port: http
         periodSeconds: 1
-        failureThreshold: 60
+        failureThreshold: 300
       livenessProbe:
         httpGet:
           path: /health/liveliness
