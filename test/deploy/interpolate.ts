@@ -8,7 +8,7 @@ export interface Interpolated {
  * Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does, defaults within defaults included.
  *
  * @throws Error with the message of a `:?` whose variable is empty
- * @see https://docs.docker.com/reference/compose-file/interpolation/ read 2026-11-23
+ * @see compose-go 2.16.2, Compose's own parser: it made the same of docker-compose.yml (2026-11-23)
  */
 export function interpolate(template: string, env: Readonly<Record<string, string>>): Interpolated {
   const names: string[] = [];
@@ -23,19 +23,16 @@ export function interpolate(template: string, env: Readonly<Record<string, strin
     if (name === '') throw new Error(`no variable: ${template.slice(start, end + 1)}`);
     names.push(name);
     const value = env[name] ?? '';
-    // The default is looked at whether it is used or not, so that its variables are known.
-    const fallback = operator === ':-' ? quietly(rest, env) : { text: '', names: [] };
-    names.push(...fallback.names);
+    names.push(...namesIn(rest));
     if (value === '' && operator === ':?') throw new Error(`${name}: ${rest}`);
     text += template.slice(from, start) + (value === '' && operator === ':-' ? interpolate(rest, env).text : value);
     from = end + 1;
   }
 }
 
-/** The same, for its names only. */
-function quietly(template: string, env: Readonly<Record<string, string>>): Interpolated {
-  const all = new Proxy(env, { get: (target, name) => target[String(name)] || 'x' });
-  return interpolate(template, all);
+/** Variables of a default, whether it is used or not. */
+function namesIn(template: string): readonly string[] {
+  return [...template.matchAll(/\$\{([A-Z_][A-Z0-9_]*)/g)].map(([, name = '']) => name);
 }
 
 /** Where the brace that is open at `from` closes. */
