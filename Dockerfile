@@ -14,6 +14,9 @@ COPY scripts scripts
 COPY src src
 RUN scripts/build-executable.sh /out/tollgate
 RUN node scripts/write-sbom.mjs > /out/sbom.cdx.json
+RUN mkdir /out/licences \
+ && for each in node_modules/*/LICENSE; do cp "$each" "/out/licences/$(basename "$(dirname "$each")")"; done \
+ && cp src/metering/price-table.LICENSE /out/licences/price-table
 
 FROM debian:bookworm-20260824-slim
 # curl is what the health checks of people's compose files call.
@@ -25,6 +28,7 @@ RUN apt-get update \
  && install --directory --owner=10001 --group=10001 --mode=0750 /data
 COPY --from=build /out/tollgate /usr/local/bin/tollgate
 COPY --from=build /out/sbom.cdx.json /usr/share/doc/tollgate/sbom.cdx.json
+COPY --from=build /out/licences /usr/share/doc/tollgate/licences
 COPY LICENSE /usr/share/doc/tollgate/LICENSE
 COPY config/litellm-config.yaml /app/config.yaml
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VERSION } from '../../src/core/version.ts';
@@ -18,10 +18,12 @@ const folder = mkdtempSync(join(tmpdir(), 'tollgate-executable-'));
 const executable = join(folder, 'tollgate');
 const children: Bun.Subprocess[] = [];
 
-beforeAll(() => {
-  const { exitCode, stderr } = Bun.spawnSync([join(root, 'scripts/build-executable.sh'), executable]);
+function build(file: string): void {
+  const { exitCode, stderr } = Bun.spawnSync([join(root, 'scripts/build-executable.sh'), file]);
   if (exitCode !== 0) throw new Error(stderr.toString());
-});
+}
+
+beforeAll(() => build(executable));
 
 afterAll(async () => {
   // Those that a failed test left running.
@@ -54,6 +56,13 @@ async function started(env: Record<string, string>) {
 describe('the executable', () => {
   test('says its version', () => {
     expect(Bun.spawnSync([executable, '--version'], { env: {} }).stdout.toString()).toBe(`tollgate ${VERSION}\n`);
+  });
+
+  test('is the same, byte for byte, when it is built again elsewhere', () => {
+    const again = join(folder, 'again', 'tollgate');
+    mkdirSync(join(folder, 'again'));
+    build(again);
+    expect(readFileSync(again).equals(readFileSync(executable))).toBe(true);
   });
 
   test('serves without any other file, counts tokens in its worker, and ends with 0 at SIGTERM', async () => {
