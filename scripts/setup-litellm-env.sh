@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .env from .env.example and generates the gateway's own two keys where they are missing.
+# Makes .env from .env.example and generates the gateway's own two keys and the passwords of docker-compose.yml where
+# they are missing.
 #
 #   scripts/setup-litellm-env.sh [FILE]     FILE defaults to .env beside .env.example
 #
@@ -68,7 +69,11 @@ ensure() {
 
 master_key() { printf 'sk-%s' "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')"; }
 salt_key() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
+# Letters and digits only, since one of them becomes part of an address.
+password() { head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 
 ensure LITELLM_MASTER_KEY master_key
 ensure LITELLM_SALT_KEY salt_key
+ensure POSTGRES_PASSWORD password
+ensure GRAFANA_ADMIN_PASSWORD password
 chmod 600 "$file"

@@ -37,6 +37,7 @@ const HELP = `tollgate: an LLM gateway
   tollgate import --from SOURCE [--dry-run]    bring a LiteLLM database over: keys, tenants, budgets, spend, models
   tollgate credentials rotate                  encrypt stored credentials anew after a change of LITELLM_SALT_KEY
   tollgate ledger verify|replay [--json]       check the spend ledger, or write what journals still hold
+  tollgate migrate [--config FILE]             create or update the tables, and end
 
   --config, -c FILE     LiteLLM's configuration (environment: CONFIG_FILE_PATH)
   --data-dir DIR        where the gateway keeps its files (environment: TOLLGATE_DATA_DIR; default ./data)

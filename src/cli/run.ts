@@ -46,6 +46,11 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = await ledger(rest, io);
       return;
     }
+    case 'migrate': {
+      const { migrate } = await import('./migrate.ts');
+      process.exitCode = await migrate(rest, io);
+      return;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor.ts');
       process.exitCode = await doctor(rest, io);

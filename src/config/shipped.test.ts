@@ -72,7 +72,7 @@ describe('.env.example', () => {
   const variables = lines.flatMap((line) => /^([A-Z_]+)=(.*)$/.exec(line)?.slice(1, 3) ?? []);
   const names = variables.filter((_, index) => index % 2 === 0);
 
-  test('lists every variable of the brief, each below a comment', () => {
+  test('lists every variable of the brief and of docker-compose.yml, each below a comment', () => {
     expect(names.toSorted()).toEqual(
       [
         'ANTHROPIC_API_KEY',
@@ -80,12 +80,15 @@ describe('.env.example', () => {
         'AZURE_API_KEY',
         'AZURE_API_VERSION',
         'DATABASE_URL',
+        'GRAFANA_ADMIN_PASSWORD',
         'LITELLM_BUDGET_ALERT_WEBHOOK',
+        'LITELLM_HOST_PORT',
         'LITELLM_LOG_LEVEL',
         'LITELLM_MASTER_KEY',
         'LITELLM_SALT_KEY',
         'LITELLM_TELEMETRY_DISABLED',
         'OPENAI_API_KEY',
+        'POSTGRES_PASSWORD',
         'STORE_MODEL_IN_DB',
       ].toSorted(),
     );

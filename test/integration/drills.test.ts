@@ -47,7 +47,7 @@ describe('setup-litellm-env.sh', () => {
   const lineOf = (file: string, name: string) =>
     new RegExp(`^${name}=(.*)$`, 'm').exec(readFileSync(file, 'utf8'))?.[1] ?? '';
 
-  test('makes the file from the example with two new keys, for its owner only, and prints neither', async () => {
+  test('makes the file from the example with new keys and passwords, for its owner only, and prints none', async () => {
     const file = join(newFolder(), '.env');
     const { code, out } = await setup(file);
     const [master, salt] = ['LITELLM_MASTER_KEY', 'LITELLM_SALT_KEY'].map((name) => lineOf(file, name)) as [
@@ -58,9 +58,13 @@ describe('setup-litellm-env.sh', () => {
     expect(master).toMatch(/^sk-[0-9a-f]{48}$/);
     expect(Buffer.from(salt, 'base64')).toHaveLength(32);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(out.includes(master) || out.includes(salt)).toBe(false);
+    const passwords = ['POSTGRES_PASSWORD', 'GRAFANA_ADMIN_PASSWORD'].map((name) => lineOf(file, name));
+    for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{40}$/);
+    const generated = [master, salt, ...passwords];
+    expect(new Set(generated).size).toBe(4);
+    expect(generated.filter((each) => out.includes(each))).toEqual([]);
     const example = readFileSync(join(root, '.env.example'), 'utf8');
-    const emptied = readFileSync(file, 'utf8').replace(master, '').replace(salt, '');
+    const emptied = generated.reduce((text, each) => text.replace(each, ''), readFileSync(file, 'utf8'));
     expect(emptied).toBe(example);
   });
 
@@ -114,7 +118,9 @@ describe('setup-litellm-env.sh', () => {
       const file = join(newFolder(), '.env');
       writeFileSync(file, before, { mode: 0o644 });
       expect((await setup(file)).code).toBe(0);
-      expect(readFileSync(file, 'utf8')).toMatch(after);
+      const [text, passwords] = readFileSync(file, 'utf8').split(/^(?=POSTGRES_PASSWORD)/m);
+      expect(text).toMatch(after);
+      expect(passwords).toMatch(/^POSTGRES_PASSWORD=\w{40}\nGRAFANA_ADMIN_PASSWORD=\w{40}\n$/);
       expect(statSync(file).mode & 0o777).toBe(0o600);
     });
   }

@@ -87,6 +87,7 @@ describe('commands', () => {
     credentials: 'src/cli/credentials.ts',
     keys: 'src/cli/keys.ts',
     ledger: 'src/cli/ledger.ts',
+    migrate: 'src/cli/migrate.ts',
   };
 
   /** Whether a source speaks of a flag: as an option, in a list of options, or in its help. */
@@ -103,7 +104,7 @@ describe('commands', () => {
       for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
         for (const [, words = ''] of line.matchAll(/(?:^|[\s`/])tollgate ((?:[^`|&]| \|\| )+)/g)) {
           const command =
-            /^(check|explain|simulate|doctor|keys|ledger|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
+            /^(check|explain|simulate|doctor|keys|ledger|migrate|import|credentials)\b/.exec(words)?.[1] ?? 'serve';
           const source = read(SOURCE[command] ?? '');
           for (const [flag] of words.matchAll(/(?<=\s|^|\[)--[a-z][a-z0-9_-]*/g)) {
             seen += 1;
