@@ -102,6 +102,7 @@ function admission(window: WindowKind, directory: Directory = everybody()): Admi
     limits: new RateLimits({ window, length: seconds(60) }),
     budgets: new Budgets({ unknownSpend: 'admit', onAlert() {} }),
     known: () => null,
+    cover: () => Promise.resolve('unanswered'),
     position: () => Math.floor(ticks / 1000),
     leaseTime: seconds(3600),
   });

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
+import { isStored } from '../control/balances/accounts.ts';
 import { AppliedPositions } from '../control/balances/applied-positions.ts';
 import { BalanceKeeper } from '../control/balances/balance-keeper.ts';
+import { Exchanges } from '../control/balances/exchanges.ts';
+import { Presence } from '../control/balances/presence.ts';
 import { DirectoryKeeper } from '../control/directory/directory.ts';
 import { KeyFinder } from '../control/directory/key-finder.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
@@ -11,7 +14,7 @@ import { inferProvider } from '../gateway/infer-provider.ts';
 import type { Admission, RequestLedger } from '../gateway/ports.ts';
 import { priceBoundOf } from '../gateway/price-bound.ts';
 import { type Ledger, openLedger, runName } from '../ledger/ledger.ts';
-import { type BudgetAlert, Budgets } from '../metering/budget.ts';
+import { type Asked, type BudgetAlert, type BudgetSettings, Budgets } from '../metering/budget.ts';
 import { type ModelCatalog, modelCatalog } from '../metering/model-catalog.ts';
 import { RateLimits } from '../metering/rate-limit.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -82,6 +85,10 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   const keys = new KeyFinder(directory, store, systemClock);
   const positions = new AppliedPositions(store.ledger, TOGETHER[store.kind]);
   const metrics = new LedgerMetrics(registry);
+  const run = runName(systemClock.wall(), `${process.pid}-${hexId().slice(0, 8)}`);
+  const { holds } = store;
+  const presence = holds === null ? null : new Presence({ holds, onHealth: store.onHealth }, systemClock, run);
+  const tell = ledgerObserver(log, metrics);
   const ledger = await openLedger({
     folder: join(dataDir, 'ledger'),
     store: positions,
@@ -91,16 +98,27 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     },
     clock: systemClock,
     random: Math.random,
-    run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(0, 8)}`),
-    observe: ledgerObserver(log, metrics),
+    run,
+    observe(event) {
+      tell(event);
+      if (event.kind === 'emptied') void presence?.gone(event.run);
+    },
   });
   // The writer would come back by itself, but it may be in the middle of a long pause.
   store.onHealth(({ kind }) => {
     if (kind === 'up') void ledger.drained();
   });
   const alerts = openAlerts(store, env, log);
-  const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
-  const balances = new BalanceKeeper(store, positions, budgets, systemClock);
+  const budgets = new Budgets(budgetSettings(current, log, registry, alerts, store));
+  const asks = registry.counter('tollgate_budget_asks_total', 'Requests that waited for a part of a shared budget.', [
+    'answer',
+  ]);
+  const onAsked = (answer: Asked) => asks.add({ answer });
+  const exchanges =
+    holds === null
+      ? null
+      : new Exchanges({ holds, store, positions, budgets, clock: systemClock, instance: run, onAsked });
+  const balances = new BalanceKeeper(store, positions, budgets, systemClock, exchanges);
   const admission = new VirtualKeyAdmission({
     clock: systemClock,
     directory: () => directory.roster,
@@ -109,13 +127,15 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     limits: new RateLimits(),
     budgets,
     known: (chain) => balances.known(chain),
+    cover: (chain, estimate) => balances.cover(chain, estimate),
     position: () => positions.next,
     leaseTime: LEASE_TIME,
   });
   directory.start();
   balances.start();
+  presence?.announce();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
-  observe(registry, { store, directory, balances, admission });
+  observe(registry, { store, directory, balances, budgets, admission });
   return {
     ...{ store, directory, keys, ledger, admission },
     entries: requestLedger(ledger, positions),
@@ -126,6 +146,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
       const left = await ledger.close(patience);
       if (left.entries > 0 || left.journalBytes > 0)
         log.warn('entries stay in the journal; the next start writes them', { ...left });
+      await presence?.close(left.journalBytes === 0);
       await store.close();
     },
   };
@@ -151,7 +172,13 @@ function hasRow(ledger: Ledger, { principal, attempts }: LedgerEntry): boolean {
   return principal !== 'unknown' && (attempts.length > 0 || ledger.canAccept() === null);
 }
 
-function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsRegistry, alerts: Alerts) {
+function budgetSettings(
+  current: () => Snapshot,
+  log: Logger,
+  registry: MetricsRegistry,
+  alerts: Alerts,
+  { holds }: Store,
+): BudgetSettings {
   const counter = registry.counter('tollgate_budget_alerts_total', 'Marks of budgets that were passed.', [
     ...['scope', 'mark'],
   ]);
@@ -160,6 +187,7 @@ function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsR
     get unknownSpend() {
       return current().server.failClosedBudgets ? ('refuse' as const) : ('admit' as const);
     },
+    isShared: (period) => holds !== null && isStored(period),
     onAlert(alert: BudgetAlert) {
       const { rule, mark, spent } = alert;
       alerts.tell(alert);
@@ -202,10 +230,12 @@ interface Observed {
   readonly store: Store;
   readonly directory: DirectoryKeeper;
   readonly balances: BalanceKeeper;
+  readonly budgets: Budgets;
   readonly admission: VirtualKeyAdmission;
 }
 
-function observe(registry: MetricsRegistry, { store, directory, balances, admission }: Observed): void {
+function observe(registry: MetricsRegistry, observed: Observed): void {
+  const { store, directory, balances, budgets, admission } = observed;
   const { roster } = directory;
   registry.observed('tollgate_database_up', 'Whether the database answers.', () =>
     store.health().kind === 'up' ? 1 : 0,
@@ -217,6 +247,11 @@ function observe(registry: MetricsRegistry, { store, directory, balances, admiss
   );
   registry.observed('tollgate_directory_keys', 'Virtual keys in memory.', () => roster.keys.size);
   registry.observed('tollgate_budget_accounts', 'Budgets in use, kept in step with the database.', () => balances.size);
+  registry.observed(
+    'tollgate_budget_spare_usd',
+    'What this instance holds of shared budgets beyond what it needs.',
+    () => Number(budgets.spare) / 1e9,
+  );
   registry.observed(
     'tollgate_budget_leases',
     'Requests of virtual keys that hold limits and budgets.',

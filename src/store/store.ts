@@ -10,6 +10,7 @@ import type { HealthState } from './health.ts';
 import type { Account } from './ledger/accounts.ts';
 import { type AccountPeriod, type Balance, balanceOf, balancesOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
+import { HoldBook } from './ledger/hold-book.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
 import { type Difference, verify } from './ledger/verify.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
@@ -46,6 +47,8 @@ export interface Store {
   readonly ledger: LedgerStore;
   /** Alerts about budgets, each once. */
   readonly alerts: AlertBook;
+  /** What instances hold of the budgets that they share; null on the embedded database, which has one instance. */
+  readonly holds: HoldBook | null;
   /** Whether the database answers at the moment. */
   health(): HealthState;
   onHealth(listener: (state: HealthState) => void): () => void;
@@ -91,6 +94,7 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
     logs: new SpendLogs(session, reports),
     ledger,
     alerts: new AlertBook(session),
+    holds: engine.kind === 'postgres' ? new HoldBook(session, clock) : null,
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),
     onChange: (listener) => feed.subscribe(listener),

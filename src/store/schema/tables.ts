@@ -1,5 +1,6 @@
 import { budgetAlertTable } from './alerts.ts';
 import { integer, stamp, text } from './column.ts';
+import { budgetHoldTable } from './holds.ts';
 import {
   accessGroupTable,
   auditTable,
@@ -58,6 +59,7 @@ export const TABLES: readonly Table[] = [
   spendBucketTable,
   deadLetterTable,
   budgetAlertTable,
+  budgetHoldTable,
 ];
 
 /** What a column of this name holds: the same in every table (a test asserts it), so that rows are decoded by name. */
