@@ -346,8 +346,7 @@ export class Budgets {
     const limit = limitOf(rule.budget, now);
     if (allowance === null || limit === null) return null;
     if (asked === 'unanswered') return this.#settings.unknownSpend === 'refuse' ? { kind: 'unknown', rule } : null;
-    if (asked === 'not-yet' && (now >= allowance.freshUntil || mayFit(account, allowance, estimate, limit)))
-      return UNCOVERED;
+    if (asked === 'not-yet' && isWorthAsking(account, allowance, estimate, now)) return UNCOVERED;
     return exceeded(account, estimate.cost, reserved + allowance.others, limit);
   }
 }
@@ -371,11 +370,14 @@ function exceeded(account: Account, wanted: NanoUsd, reserved: bigint, limit: bi
   };
 }
 
-/** Whether the store may have room for it, by what was last heard of the others. */
-function mayFit(account: Account, allowance: Allowance, { cost, kind }: Estimate, limit: bigint): boolean {
+/** Whether the store may have room for it, by what was last heard of the others, or they should hear that it lacks. */
+function isWorthAsking(account: Account, allowance: Allowance, { cost, kind }: Estimate, now: EpochMillis): boolean {
+  const limit = limitOf(account.rule.budget, now);
+  if (limit === null || now >= allowance.freshUntil) return true;
   const left = limit - spentOf(account) - account.reserved - allowance.others;
   if (cost <= left) return true;
-  return kind === 'guess' && left > 0n && account.short === null && !allowance.isOtherShort;
+  if (kind === 'guess' && left > 0n && account.short === null && !allowance.isOtherShort) return true;
+  return now >= allowance.wantingUntil && cost <= left + allowance.others;
 }
 
 /** What this instance may reserve by itself; less than nothing when it has spent more than it held. */
