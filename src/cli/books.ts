@@ -6,6 +6,7 @@ import { Exchanges } from '../control/balances/exchanges.ts';
 import { Presence } from '../control/balances/presence.ts';
 import { DirectoryKeeper } from '../control/directory/directory.ts';
 import { KeyFinder } from '../control/directory/key-finder.ts';
+import { LimitKeeper } from '../control/limits/limit-keeper.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import { type Millis, seconds, usd } from '../core/units.ts';
@@ -119,12 +120,14 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
       ? null
       : new Exchanges({ holds, store, positions, budgets, clock: systemClock, instance: run, onAsked });
   const balances = new BalanceKeeper(store, positions, budgets, systemClock, exchanges);
+  const limits = new RateLimits();
+  const shared = store.counts === null ? null : new LimitKeeper(store.counts, limits, systemClock, run);
   const admission = new VirtualKeyAdmission({
     clock: systemClock,
     directory: () => directory.roster,
     catalog: catalogOf(current),
     priceBound: (model, request) => priceBoundOf(current(), model, request, inferProvider),
-    limits: new RateLimits(),
+    limits,
     budgets,
     known: (chain) => balances.known(chain),
     cover: (chain, estimate) => balances.cover(chain, estimate),
@@ -134,6 +137,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   directory.start();
   balances.start();
   presence?.announce();
+  shared?.start();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
   observe(registry, { store, directory, balances, budgets, admission });
   return {
@@ -142,6 +146,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     async close(patience) {
       alerts.close();
       balances.close();
+      shared?.close();
       directory.close();
       const left = await ledger.close(patience);
       if (left.entries > 0 || left.journalBytes > 0)

@@ -20,6 +20,7 @@ import {
   teamTable,
   userTable,
 } from './identity.ts';
+import { limitCountTable } from './limits.ts';
 import { dailyTables, deadLetterTable, spendBucketTable, spendLogTable } from './spend.ts';
 import { type Table, table } from './table.ts';
 
@@ -60,6 +61,7 @@ export const TABLES: readonly Table[] = [
   deadLetterTable,
   budgetAlertTable,
   budgetHoldTable,
+  limitCountTable,
 ];
 
 /** What a column of this name holds: the same in every table (a test asserts it), so that rows are decoded by name. */
