@@ -145,7 +145,7 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     entries: requestLedger(ledger, positions),
     async close(patience) {
       alerts.close();
-      balances.close();
+      await balances.close();
       shared?.close();
       directory.close();
       const left = await ledger.close(patience);

@@ -228,14 +228,14 @@ export class Instance {
   /** The process is killed: its requests are lost, and cost what was reserved for them at most. */
   die(): void {
     this.isDead = true;
-    this.#keeper.close();
+    void this.#keeper.close();
     for (const { entry, estimate } of this.running)
       this.journal.push({ ...entry, end: 'lost', cost: { kind: 'unknown', assumed: nanoUsd(estimate) } });
     this.running.clear();
   }
 
   stop(): void {
-    this.#keeper.close();
+    void this.#keeper.close();
   }
 
   /** What may have been spent without the store knowing, since a moment. */

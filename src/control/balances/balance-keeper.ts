@@ -64,9 +64,10 @@ export class BalanceKeeper {
     this.#timer = this.#clock.after(REFRESH, () => void this.refresh().finally(() => this.start()));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    await this.#exchanges?.close();
   }
 
   /** Accounts that are read again and again: for metrics. */

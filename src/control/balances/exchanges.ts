@@ -62,6 +62,7 @@ export class Exchanges {
   readonly #parts: ExchangeParts;
   #waiting: Waiting[] = [];
   #isServing = false;
+  #isClosed = false;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
@@ -100,6 +101,12 @@ export class Exchanges {
       await this.#exchange((position) => again.flatMap((each) => this.#turn(each, [], position)));
     }
     return true;
+  }
+
+  /** Begins no exchange any more; resolves when none runs, so that nothing is held anew. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#parts.positions.alone(() => Promise.resolve());
   }
 
   async #serve(): Promise<void> {
@@ -148,9 +155,10 @@ export class Exchanges {
     turnsAt: (position: number | null) => readonly Turn[],
   ): Promise<readonly (Turn & { readonly standing: Standing })[] | null> {
     const { holds, store, positions, instance } = this.#parts;
-    if (store.health().kind === 'down') return null;
+    if (this.#isClosed || store.health().kind === 'down') return null;
     try {
       const { found } = await positions.alone(async (position) => {
+        if (this.#isClosed) return null;
         const began = this.#parts.clock.wall();
         const turns = turnsAt(position);
         if (turns.length === 0) return [];

@@ -355,6 +355,16 @@ describe('an instance', () => {
     fleet.stop();
   });
 
+  test('goes on holding what a request of many minutes may cost, and nothing else of that budget', async () => {
+    const fleet = new Fleet();
+    expect(await fleet.call(0, cost(700))).not.toBeNull();
+    await pass(fleet.clock, 3_600_000, 2_000);
+    expect([fleet.store.heldOf(KEY), fleet.store.heldOf(TEAM)]).toEqual([700n, 700n]);
+    expect(await fleet.call(1, cost(301))).toBeNull();
+    expect(await fleet.call(1, cost(300))).not.toBeNull();
+    fleet.stop();
+  });
+
   test('that hears nothing of the store stops before its lease is over, when certainty is wanted', async () => {
     for (const unknownSpend of ['refuse', 'admit'] as const) {
       const fleet = new Fleet({ unknownSpend, size: 1 });
