@@ -404,10 +404,14 @@ function covered(account: Account, { cost, kind }: Estimate, now: EpochMillis): 
 
 /** @param room null: the store gave no answer, and what this instance knows has to do */
 function heldOf(account: Account, cost: bigint, room: bigint | null, now: EpochMillis): bigint {
-  const limit = limitOf(account.rule.budget, now);
-  const most = room ?? (limit === null ? cost : limit - spentOf(account) - account.reserved);
+  const most = room ?? knownRoom(account, cost, now);
   if (cost <= most) return cost;
   return most > 0n ? most : 0n;
+}
+
+function knownRoom(account: Account, cost: bigint, now: EpochMillis): bigint {
+  const limit = limitOf(account.rule.budget, now);
+  return limit === null ? cost : limit - spentOf(account) - account.reserved;
 }
 
 /** Takes out what the store has, and with it the part of the allowance that it used up. @returns how much */
