@@ -324,8 +324,10 @@ export class Budgets {
     return account;
   }
 
-  #allowance({ period }: Account, now: EpochMillis): Allowance | null {
-    return this.#settings.isShared?.(period) === true ? noAllowance(now) : null;
+  /** What was held stays held until it is exchanged, but nothing is spent of it before. */
+  #allowance({ period, allowance }: Account, now: EpochMillis): Allowance | null {
+    if (this.#settings.isShared?.(period) !== true) return null;
+    return allowance === null ? noAllowance(now) : { ...allowance, limit: null };
   }
 
   #refusal(account: Account, { cost, kind }: Estimate, now: EpochMillis): BudgetRefusal | null {

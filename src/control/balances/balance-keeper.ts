@@ -84,15 +84,18 @@ export class BalanceKeeper {
    */
   known(chain: readonly BudgetRule[]): Promise<void> | null {
     const now = this.#clock.now();
-    let waits: Promise<void>[] | null = null;
+    let unknown: Watched[] | null = null;
     for (const rule of chain) {
       const watched = this.#watch(rule, now);
       if (watched.isAsked) continue;
-      waits ??= [];
-      watched.asking ??= this.#ask(watched);
-      waits.push(watched.asking);
+      unknown ??= [];
+      unknown.push(watched);
     }
-    return waits === null ? null : Promise.all(waits).then(() => undefined);
+    if (unknown === null) return null;
+    const waits = unknown.flatMap(({ asking }) => asking ?? []);
+    const fresh = unknown.filter(({ asking }) => asking === null);
+    if (fresh.length > 0) waits.push(this.#ask(fresh));
+    return Promise.all(waits).then(() => undefined);
   }
 
   /** Asks the store for what a request needs beyond what this instance holds. Within two seconds; never rejects. */
@@ -100,10 +103,16 @@ export class BalanceKeeper {
     return this.#exchanges === null ? 'unanswered' : this.#exchanges.cover(chain, estimate);
   }
 
-  async #ask(watched: Watched): Promise<void> {
-    await this.#within(this.#renew([watched]));
-    watched.isAsked = true;
-    watched.asking = null;
+  /** Asks about all of them at once. */
+  #ask(watched: readonly Watched[]): Promise<void> {
+    const asking = this.#within(this.#renew(watched)).then(() => {
+      for (const each of watched) {
+        each.isAsked = true;
+        each.asking = null;
+      }
+    });
+    for (const each of watched) each.asking = asking;
+    return asking;
   }
 
   /** Reads every account in use again, and lets go of the others. */

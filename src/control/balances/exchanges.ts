@@ -84,23 +84,18 @@ export class Exchanges {
     });
   }
 
-  /**
-   * Reads what was spent of budgets, and changes what is held of them to what is due.
-   *
-   * @returns whether the store answered
-   */
-  async exchange(due: readonly Due[]): Promise<boolean> {
+  /** Reads what was spent of budgets, and changes what is held of them to what is due. Never rejects. */
+  async exchange(due: readonly Due[]): Promise<void> {
     for (let from = 0; from < due.length; from += MOST_ACCOUNTS) {
       const some = due.slice(from, from + MOST_ACCOUNTS);
       const turns = await this.#exchange((position) => some.flatMap((each) => this.#turn(each, [], position)));
-      if (turns === null) return false;
+      if (turns === null) return;
       // Another instance lacks what is spare here: now it can be given back.
       const wanted = turns.filter(({ standing, claim }) => standing.isWanted && claim.kept > 0n);
       if (wanted.length === 0) continue;
       const again = wanted.map(({ rule }) => ({ rule, isIdle: false }));
       await this.#exchange((position) => again.flatMap((each) => this.#turn(each, [], position)));
     }
-    return true;
   }
 
   /** Begins no exchange any more; resolves when none runs, so that nothing is held anew. */

@@ -355,6 +355,19 @@ describe('an instance', () => {
     fleet.stop();
   });
 
+  test('asks about all budgets of a chain at once, and gives back what it held of one whose length was changed', async () => {
+    const fleet = new Fleet();
+    await spent(fleet, 0, 10);
+    expect([fleet.store.exchanges, fleet.store.heldOf(KEY), fleet.store.heldOf(TEAM)]).toEqual([1, 500n, 500n]);
+    const daily = { kind: 'recurring', length: { count: 1, unit: 'd' }, anchor: epochMillis(NOON) } as const;
+    fleet.chain = [keyRule(budgetOf(1_000, { period: daily })), teamRule(budgetOf(1_000))];
+    await spent(fleet, 0, 10);
+    fleet.chain = [];
+    await pass(fleet.clock, 20_000, 100);
+    expect(fleet.store.heldOf(KEY)).toBe(20n);
+    fleet.stop();
+  });
+
   test('goes on holding what a request of many minutes may cost, and nothing else of that budget', async () => {
     const fleet = new Fleet();
     expect(await fleet.call(0, cost(700))).not.toBeNull();
