@@ -9,8 +9,9 @@ import { NO_USAGE } from '../../src/core/usage.ts';
 import { requestSize } from '../../src/endpoints/request-size.ts';
 import { MASTER_ONLY, VirtualKeyAdmission } from '../../src/gateway/admission.ts';
 import type { Admission } from '../../src/gateway/ports.ts';
-import { Budgets } from '../../src/metering/budget.ts';
+import { type BudgetRule, Budgets } from '../../src/metering/budget.ts';
 import { modelCatalog } from '../../src/metering/model-catalog.ts';
+import { periodAt } from '../../src/metering/period.ts';
 import { RateLimits, type WindowKind } from '../../src/metering/rate-limit.ts';
 import { NO_CONTROLS } from '../../src/router/route.ts';
 import { type JsonBody, scanObject } from '../../src/wire/json-splice.ts';
@@ -55,11 +56,15 @@ const clock: Clock = {
 const body = Buffer.from(chatBody('m', SIZES.small));
 const scanned = scanObject(body) as JsonBody; // it is an object
 
+const shared = admission('fixed', everybody(), 'shared');
+admitAll(shared, chainedKeys(), KEYS, 'plain');
+
 compare(`One request of ${body.length} bytes, ${KEYS} keys in turn:`, [
   contender('the master key (the floor)', MASTER_ONLY, [{ kind: 'master' }]),
   contender('a key without limits', admission('fixed', directoryOf({})), bareKeys()),
   contender('rpm, tpm, parallel and budget on the key', admission('fixed', directoryOf({})), limitedKeys()),
   contender('nine limits and eight budgets', admission('fixed'), chainedKeys()),
+  contender('the same, budgets shared with other instances', shared, chainedKeys()),
   contender('the same, sliding windows', admission('sliding'), chainedKeys()),
   contender('the same, with the headers', admission('fixed'), chainedKeys(), 'headers'),
 ]);
@@ -92,7 +97,13 @@ function admitAll(admission: Admission, principals: readonly Principal[], times:
   return seen;
 }
 
-function admission(window: WindowKind, directory: Directory = everybody()): Admission {
+function admission(
+  window: WindowKind,
+  directory: Directory = everybody(),
+  budgetsAre: 'alone' | 'shared' = 'alone',
+): Admission {
+  let ungranted = budgetsAre === 'shared' ? KEYS : 0;
+  const budgets = new Budgets({ unknownSpend: 'admit', onAlert() {}, isShared: () => budgetsAre === 'shared' });
   const catalog = modelCatalog(snapshotOf([deploymentOf('m')]), () => null);
   return new VirtualKeyAdmission({
     clock,
@@ -100,11 +111,29 @@ function admission(window: WindowKind, directory: Directory = everybody()): Admi
     catalog: () => catalog,
     priceBound: () => PRICE,
     limits: new RateLimits({ window, length: seconds(60) }),
-    budgets: new Budgets({ unknownSpend: 'admit', onAlert() {} }),
-    known: () => null,
+    budgets,
+    known(chain) {
+      if (ungranted > 0) grant(budgets, chain);
+      ungranted -= 1;
+      return null;
+    },
+    cover: () => Promise.reject(new Error('what is held does not cover it')),
     position: () => Math.floor(ticks / 1000),
     leaseTime: seconds(3600),
   });
+}
+
+/** Gives this instance half of every budget. */
+function grant(budgets: Budgets, chain: readonly BudgetRule[]): void {
+  for (const rule of chain) {
+    const now = clock.wall();
+    const claim = budgets.claim(rule, null, false, now);
+    if (claim === null) continue;
+    const standing = { spent: 0n, others: 0n, isWanted: false, isOtherShort: false, isAlone: true };
+    const share = { held: 5n * 10n ** 17n, isWanting: false, isShort: false };
+    const { start } = periodAt(rule.budget.period, now);
+    budgets.grant(rule, { claim, standing, share, periodStart: start }, { began: now, believed: seconds(1e9) });
+  }
 }
 
 function keys(words: Partial<VirtualKey>): readonly Principal[] {

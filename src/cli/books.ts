@@ -1,8 +1,12 @@
 import { join } from 'node:path';
+import { isStored } from '../control/balances/accounts.ts';
 import { AppliedPositions } from '../control/balances/applied-positions.ts';
 import { BalanceKeeper } from '../control/balances/balance-keeper.ts';
+import { Exchanges } from '../control/balances/exchanges.ts';
+import { Presence } from '../control/balances/presence.ts';
 import { DirectoryKeeper } from '../control/directory/directory.ts';
 import { KeyFinder } from '../control/directory/key-finder.ts';
+import { LimitKeeper } from '../control/limits/limit-keeper.ts';
 import { RollUpKeeper } from '../control/roll-ups/roll-up-keeper.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { Snapshot } from '../core/snapshot.ts';
@@ -12,7 +16,7 @@ import { inferProvider } from '../gateway/infer-provider.ts';
 import type { Admission, RequestLedger } from '../gateway/ports.ts';
 import { priceBoundOf } from '../gateway/price-bound.ts';
 import { type Ledger, openLedger, runName } from '../ledger/ledger.ts';
-import { type BudgetAlert, Budgets } from '../metering/budget.ts';
+import { type Asked, type BudgetAlert, type BudgetSettings, Budgets } from '../metering/budget.ts';
 import { type ModelCatalog, modelCatalog } from '../metering/model-catalog.ts';
 import { RateLimits } from '../metering/rate-limit.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -85,6 +89,10 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   const keys = new KeyFinder(directory, store, systemClock);
   const positions = new AppliedPositions(store.ledger, TOGETHER);
   const metrics = new LedgerMetrics(registry);
+  const run = runName(systemClock.wall(), `${process.pid}-${hexId().slice(-8)}`);
+  const { holds } = store;
+  const presence = holds === null ? null : new Presence({ holds, onHealth: store.onHealth }, systemClock, run);
+  const tell = ledgerObserver(log, metrics);
   const ledger = await openLedger({
     folder: join(dataDir, 'ledger'),
     store: positions,
@@ -94,17 +102,29 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     },
     clock: systemClock,
     random: Math.random,
-    run: runName(systemClock.wall(), `${process.pid}-${hexId().slice(-8)}`),
-    observe: ledgerObserver(log, metrics),
+    run,
+    observe(event) {
+      tell(event);
+      if (event.kind === 'emptied') void presence?.gone(event.run);
+    },
   });
   // The writer would come back by itself, but it may be in the middle of a long pause.
   store.onHealth(({ kind }) => {
     if (kind === 'up') void ledger.drained();
   });
   const alerts = openAlerts(store, env, log);
-  const budgets = new Budgets(budgetSettings(current, log, registry, alerts));
+  const budgets = new Budgets(budgetSettings(current, log, registry, alerts, store));
+  const asks = registry.counter('tollgate_budget_asks_total', 'Requests that waited for a part of a shared budget.', [
+    'answer',
+  ]);
+  const onAsked = (answer: Asked) => asks.add({ answer });
+  const exchanges =
+    holds === null
+      ? null
+      : new Exchanges({ holds, store, positions, budgets, clock: systemClock, instance: run, onAsked });
+  const balances = new BalanceKeeper(store, positions, budgets, systemClock, exchanges);
   const limits = new RateLimits();
-  const balances = new BalanceKeeper(store, positions, budgets, systemClock);
+  const shared = store.counts === null ? null : new LimitKeeper(store.counts, limits, systemClock, run);
   const rollUps = new RollUpKeeper(store, systemClock, (reason) =>
     log.warn('days that are over cannot be added up; reports read all their rows', { reason }),
   );
@@ -116,26 +136,30 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
     limits,
     budgets,
     known: (chain) => balances.known(chain),
+    cover: (chain, estimate) => balances.cover(chain, estimate),
     position: () => positions.next,
     leaseTime: LEASE_TIME,
   });
   directory.start();
   balances.start();
-  // The embedded database would do it on the thread that serves, for reports that few rows make fast anyway.
-  if (store.kind === 'postgres') rollUps.start();
+  presence?.announce();
+  shared?.start();
+  rollUps.start();
   metrics.observe(registry, () => ledger.status(), systemClock.wall);
-  observe(registry, { store, directory, balances, admission, budgets, limits });
+  observe(registry, { store, directory, balances, budgets, limits, admission });
   return {
     ...{ store, directory, keys, ledger, admission },
     entries: requestLedger(ledger, positions),
     async close(patience) {
       alerts.close();
       rollUps.close();
-      balances.close();
+      await balances.close();
+      shared?.close();
       directory.close();
       const left = await ledger.close(patience);
       if (left.entries > 0 || left.journalBytes > 0)
         log.warn('entries stay in the journal; the next start writes them', { ...left });
+      await presence?.close(left.journalBytes === 0);
       await store.close();
     },
   };
@@ -161,7 +185,13 @@ function hasRow(ledger: Ledger, { principal, attempts }: LedgerEntry): boolean {
   return principal !== 'unknown' && (attempts.length > 0 || ledger.canAccept() === null);
 }
 
-function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsRegistry, alerts: Alerts) {
+function budgetSettings(
+  current: () => Snapshot,
+  log: Logger,
+  registry: MetricsRegistry,
+  alerts: Alerts,
+  { holds }: Store,
+): BudgetSettings {
   const counter = registry.counter('tollgate_budget_alerts_total', 'Marks of budgets that were passed.', [
     ...['scope', 'mark'],
   ]);
@@ -170,6 +200,7 @@ function budgetSettings(current: () => Snapshot, log: Logger, registry: MetricsR
     get unknownSpend() {
       return current().server.failClosedBudgets ? ('refuse' as const) : ('admit' as const);
     },
+    isShared: (period) => holds !== null && isStored(period),
     onAlert(alert: BudgetAlert) {
       const { rule, mark, spent } = alert;
       alerts.tell(alert);
@@ -212,13 +243,13 @@ interface Observed {
   readonly store: Store;
   readonly directory: DirectoryKeeper;
   readonly balances: BalanceKeeper;
-  readonly admission: VirtualKeyAdmission;
   readonly budgets: Budgets;
   readonly limits: RateLimits;
+  readonly admission: VirtualKeyAdmission;
 }
 
 function observe(registry: MetricsRegistry, observed: Observed): void {
-  const { store, directory, balances, admission, budgets, limits } = observed;
+  const { store, directory, balances, budgets, limits, admission } = observed;
   const { roster } = directory;
   registry.observed('tollgate_database_up', 'Whether the database answers.', () =>
     store.health().kind === 'up' ? 1 : 0,
@@ -233,6 +264,11 @@ function observe(registry: MetricsRegistry, observed: Observed): void {
   registry.observed('litellm_teams_count', 'Teams in memory.', () => roster.teams.size);
   observeTenants(registry, { roster, budgets, limits, clock: systemClock });
   registry.observed('tollgate_budget_accounts', 'Budgets in use, kept in step with the database.', () => balances.size);
+  registry.observed(
+    'tollgate_budget_spare_usd',
+    'What this instance holds of shared budgets beyond what it needs.',
+    () => Number(budgets.spare) / 1e9,
+  );
   registry.observed(
     'tollgate_budget_leases',
     'Requests of virtual keys that hold limits and budgets.',

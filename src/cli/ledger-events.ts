@@ -33,6 +33,7 @@ function count(metrics: LedgerMetrics, event: LedgerEvent): void {
     case 'refusing':
     case 'accepting':
     case 'adopted':
+    case 'emptied':
     case 'unreadable':
     case 'store-recovered':
   }
@@ -54,6 +55,9 @@ function tell(log: Logger, event: LedgerEvent): void {
       break;
     case 'adopted':
       log.info('the journal of a process that is gone is taken over', { run: event.run });
+      break;
+    case 'emptied':
+      log.info('the journal of a process that is gone is in the store', { run: event.run });
       break;
     case 'unreadable':
       log.error('a journal cannot be read to its end; it stays and is tried again', { reason: event.reason });

@@ -71,6 +71,7 @@ class Bench {
       limits: new RateLimits(),
       budgets: new Budgets({ unknownSpend: 'admit', onAlert() {} }),
       known: () => null,
+      cover: () => Promise.resolve('unanswered'),
       position: () => this.position,
       leaseTime: seconds(3600),
     });

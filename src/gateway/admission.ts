@@ -9,7 +9,7 @@ import { NO_PAYER, type Payer } from '../core/payer.ts';
 import { type Millis, type NanoUsd, nanoUsd, plus, usd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { type Allowed, authorize, mayUse, sightOf } from '../metering/authorize.ts';
-import type { BudgetLease, BudgetRule, Budgets } from '../metering/budget.ts';
+import type { Asked, BudgetLease, BudgetRule, Budgets } from '../metering/budget.ts';
 import { type Estimate, estimate, likelyTokens, type PriceBound } from '../metering/estimate.ts';
 import type { ModelCatalog } from '../metering/model-catalog.ts';
 import type { LimitRule, RateLease, RateLimits } from '../metering/rate-limit.ts';
@@ -28,6 +28,8 @@ export interface AdmissionParts {
   readonly budgets: Budgets;
   /** Null when it is known what these budgets have spent; else a promise that ends when it is, or cannot be. Never rejects. */
   known(chain: readonly BudgetRule[]): Promise<void> | null;
+  /** Asks for what a request needs beyond what this instance holds of budgets that it shares. Never rejects. */
+  cover(chain: readonly BudgetRule[], estimate: Estimate): Promise<Asked>;
   /** Position in the journal that the next entry will get. */
   position(): number;
   /** Longer than any request lives: after it a lease that nobody settled gives back what it holds. */
@@ -43,7 +45,8 @@ const NO_ESTIMATE: Estimate = { cost: nanoUsd(0n), kind: 'guess' };
  * authorised ─▶ budgets hold the estimate ─▶ limits count it ─▶ lease ─┬─▶ settled
  *                        ▲  refused: what was held is given back       └─▶ expired ─▶ settled late: the cost counts
  *
- * 0. Whoever is the first to use a budget waits until it is known what is spent of it, and is then looked at anew.
+ * 0. Whoever is the first to use a budget waits until it is known what is spent of it, and is then looked at anew. So
+ *    does a request that this instance does not hold enough for, where it shares the budget with others.
  * 1. No await between the first check and the lease: requests that come together are seen one after the other.
  * 2. A refused request leaves no trace in limits and budgets.
  * 3. Leases expire in the order in which they were made, since all last equally long.
@@ -66,12 +69,16 @@ export class VirtualKeyAdmission implements Admission {
   }
 
   admit(request: AdmissionRequest): Lease | GatewayError | Promise<Lease | GatewayError> {
+    return this.#admit(request, 'not-yet');
+  }
+
+  #admit(request: AdmissionRequest, asked: Asked): Lease | GatewayError | Promise<Lease | GatewayError> {
     const { principal, path, method, model } = request;
     const customer = request.customer === null ? null : customerId(request.customer);
     const decision = authorize(principal, { path, method, model, customer }, this.#world());
     if ('message' in decision) return decision;
     const charged = this.#charged(decision, request);
-    return charged === null ? new MasterLease(request) : this.#reserve(decision, charged, request);
+    return charged === null ? new MasterLease(request) : this.#reserve(decision, charged, request, asked);
   }
 
   /** Leases not yet settled nor expired: for tests and metrics. */
@@ -107,15 +114,18 @@ export class VirtualKeyAdmission implements Admission {
     allowed: Allowed,
     { chain, rules }: Charged,
     request: AdmissionRequest,
+    asked: Asked,
   ): Lease | GatewayError | Promise<Lease | GatewayError> {
     this.expire();
     const { clock, budgets, limits, known } = this.#parts;
     const model = allowed.model ?? request.model;
     const waiting = chain.length === 0 ? null : known(chain);
-    if (waiting !== null) return waiting.then(() => this.admit(request));
+    if (waiting !== null) return waiting.then(() => this.#admit(request, asked));
     const wall = clock.wall();
     const sum = chain.length === 0 ? NO_ESTIMATE : this.#estimate(model, request);
-    const money = budgets.reserve(chain, sum, wall);
+    const money = budgets.reserve(chain, sum, wall, asked);
+    if (money.kind === 'uncovered')
+      return this.#parts.cover(chain, sum).then((answered) => this.#admit(request, answered));
     if (money.kind !== 'held') return budgetError(money);
     const now = clock.now();
     const places = limits.take(rules, rules.length === 0 ? 0 : likelyTokens(request.size()), now);

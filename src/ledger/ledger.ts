@@ -194,6 +194,7 @@ class OpenLedger implements Ledger {
     this.#writer.add(
       new DeadSource(options, () => {
         this.#adopted.delete(run.name);
+        this.#observe({ kind: 'emptied', run: run.name });
         this.#journal.judge();
       }),
     );

@@ -18,6 +18,8 @@ export type LedgerEvent =
   | { readonly kind: 'damaged'; readonly damage: Damage; readonly copy: string | null }
   /** The journal of an instance that died, or did not finish in time, was taken over. */
   | { readonly kind: 'adopted'; readonly run: string }
+  /** The store has everything of a journal that was taken over, and it was removed. */
+  | { readonly kind: 'emptied'; readonly run: string }
   /** The journal of a dead process could not be read to its end; it stays, and is tried again. */
   | { readonly kind: 'unreadable'; readonly reason: string }
   /** Requests that died with their process; each becomes an entry with the end `lost`. */

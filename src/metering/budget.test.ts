@@ -26,7 +26,7 @@ function engine(unknownSpend: 'admit' | 'refuse' = 'admit') {
 /** The lease, or a test that fails with the refusal. */
 function held(budgets: Budgets, chain: readonly BudgetRule[], estimate: Estimate, now = NOON): BudgetLease {
   const taken = budgets.reserve(chain, estimate, now);
-  if (taken.kind !== 'held') throw new Error(`refused: ${taken.kind} ${taken.rule.id}`);
+  if (taken.kind !== 'held') throw new Error(`refused: ${JSON.stringify(taken.kind)}`);
   return taken;
 }
 

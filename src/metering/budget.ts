@@ -1,5 +1,6 @@
 import type { Budget } from '../core/budget.ts';
-import { type EpochMillis, type NanoUsd, nanoUsd } from '../core/units.ts';
+import { type EpochMillis, epochMillis, type Millis, millis, type NanoUsd, nanoUsd } from '../core/units.ts';
+import { type Allowance, type Claim, noAllowance, type Share, type Standing, spareOf } from './allowance.ts';
 import type { Estimate } from './estimate.ts';
 import { type PeriodBounds, periodAt } from './period.ts';
 
@@ -27,6 +28,8 @@ import { type PeriodBounds, periodAt } from './period.ts';
  * 6. A period begins by the clock, with nothing spent. A cost belongs to the period in which it is settled;
  *    what is reserved at the turn stays reserved.
  * 7. Each threshold is told once per account and period.
+ * 8. An account that several instances share has an allowance besides (`allowance.ts`): while the store answers,
+ *    reserved + Σ unapplied ≤ held, but for what answers cost beyond their estimates.
  */
 
 /** Whose budget it is. */
@@ -57,7 +60,7 @@ export type BudgetRefusal =
       readonly kind: 'exceeded';
       readonly rule: BudgetRule;
       readonly spent: NanoUsd;
-      /** Held by requests that are running. */
+      /** Held by requests that are running, here and on other instances. */
       readonly reserved: NanoUsd;
       readonly limit: NanoUsd;
       readonly wanted: NanoUsd;
@@ -66,6 +69,14 @@ export type BudgetRefusal =
     }
   /** What was spent is not known, and the operator wants certainty. */
   | { readonly kind: 'unknown'; readonly rule: BudgetRule };
+
+/** What this instance holds does not cover a request; the store has to be asked for more. */
+export interface Uncovered {
+  readonly kind: 'uncovered';
+}
+
+/** Whether the store was asked to cover a request, and has answered. */
+export type Asked = 'not-yet' | 'answered' | 'unanswered';
 
 /** Something that somebody wants to hear, once per account, period and mark. */
 export interface BudgetAlert {
@@ -114,6 +125,23 @@ export interface BudgetSettings {
   /** What to do with an account whose spend was never loaded (`fail_closed_budget_enforcement`). */
   readonly unknownSpend: 'admit' | 'refuse';
   readonly onAlert: (alert: BudgetAlert) => void;
+  /** Whether other instances may spend of a budget whose periods begin like this one. Left out: none does. */
+  readonly isShared?: (period: PeriodBounds) => boolean;
+}
+
+/** What an exchange gave. */
+interface Grant {
+  readonly claim: Claim;
+  readonly standing: Standing;
+  readonly share: Share;
+  /** Of the period of which the store told. */
+  readonly periodStart: EpochMillis;
+}
+
+/** When the exchange began, and how long after that its result is believed. */
+interface GrantTime {
+  readonly began: EpochMillis;
+  readonly believed: Millis;
 }
 
 /** Costs of one journal position, or of several that the store takes in together. */
@@ -136,6 +164,8 @@ interface Account {
   reserved: bigint;
   /** The lease that holds less than its estimate, if there is one. */
   short: HeldSum | null;
+  /** Null: no other instance spends of it. */
+  allowance: Allowance | null;
   /** Marks told in this period. */
   told: BudgetAlert['mark'][];
 }
@@ -155,16 +185,33 @@ export class Budgets {
    * Holds the estimate on every account of the chain, or says which one has no room for it.
    *
    * A `guess` may hold less than it says on an account where nothing else does.
+   *
+   * @param asked whether the store was asked because the answer was `uncovered`, which it then no longer is
    */
-  reserve(chain: readonly BudgetRule[], estimate: Estimate, now: EpochMillis): BudgetLease | BudgetRefusal {
+  reserve(
+    chain: readonly BudgetRule[],
+    estimate: Estimate,
+    now: EpochMillis,
+    asked: Asked = 'not-yet',
+  ): BudgetLease | BudgetRefusal | Uncovered {
     const accounts: Account[] = [];
+    const held: bigint[] = [];
+    let isCovered = true;
     for (const rule of chain) {
       const account = this.#account(rule, now);
       const refusal = this.#refusal(account, estimate, now);
       if (refusal !== null) return refusal;
+      const room = covered(account, estimate, now);
+      if (room === null) {
+        const answer = this.#beyond(account, estimate, now, asked);
+        if (answer?.kind === 'uncovered') isCovered = false;
+        else if (answer !== null) return answer;
+      }
       accounts.push(account);
+      held.push(heldOf(account, estimate.cost, room, now));
     }
-    return new HeldSum(accounts, estimate.cost, now, this.#settings.onAlert);
+    if (!isCovered) return UNCOVERED;
+    return new HeldSum(accounts, held, estimate.cost, this.#settings.onAlert);
   }
 
   /**
@@ -176,12 +223,74 @@ export class Budgets {
   rebase(rule: BudgetRule, stored: StoredSpend, now: EpochMillis): void {
     const account = this.#account(rule, now);
     if (stored.periodStart !== account.period.start || stored.position < account.applied) return;
+    confirm(account, stored.position);
     account.base = stored.spent;
-    account.applied = stored.position;
-    const kept = account.unapplied.findIndex(({ position }) => position > stored.position);
-    for (const { amount } of account.unapplied.splice(0, kept < 0 ? account.unapplied.length : kept))
-      account.local -= amount;
     tell(account, this.#settings.onAlert);
+  }
+
+  /**
+   * What this instance brings to an exchange with the store; null where there is nothing to divide. Until the answer it
+   * spends no more than it will hold whatever the answer is.
+   *
+   * @param position up to which everything of this instance is in the store; null: nobody knows
+   */
+  claim(rule: BudgetRule, position: number | null, isIdle: boolean, now: EpochMillis): Claim | null {
+    const account = this.#account(rule, now);
+    const { allowance } = account;
+    const limit = limitOf(rule.budget, now);
+    if (allowance === null || limit === null) return null;
+    if (position !== null && account.base !== null && position >= account.applied)
+      account.base += confirm(account, position);
+    const needs = account.reserved + account.local;
+    const { typical, isAlone, isWanted } = allowance;
+    const left = limit - (account.base ?? 0n) - allowance.others - needs;
+    const most = isIdle || isWanted ? 0n : spareOf(left, typical, isAlone);
+    const room = roomOf(account, allowance, limit, now);
+    const kept = room < most ? room : most;
+    allowance.held = needs + kept;
+    allowance.mayBeShort &&= account.short !== null;
+    const isWanting = now < allowance.wantingUntil;
+    return { limit, needs, kept, typical, isIdle, isWanting, isShort: account.short !== null };
+  }
+
+  /** Takes over what an exchange gave; nothing when a new period has begun meanwhile. */
+  grant(rule: BudgetRule, { claim, standing, share, periodStart }: Grant, { began, believed }: GrantTime): void {
+    const account = this.#scopes.get(rule.scope)?.get(rule.id);
+    if (account === undefined || account.allowance === null || account.period.start !== periodStart) return;
+    const { allowance } = account;
+    const wanting = share.isWanting && !claim.isWanting ? epochMillis(began + WANTING) : allowance.wantingUntil;
+    account.allowance = {
+      held: share.held,
+      limit: claim.limit,
+      until: epochMillis(began + believed),
+      others: standing.others,
+      isWanted: standing.isWanted,
+      isOtherShort: standing.isOtherShort,
+      isAlone: standing.isAlone,
+      mayBeShort: share.isShort,
+      wantingUntil: wanting,
+      typical: allowance.typical,
+      freshUntil: epochMillis(began + FRESH),
+    };
+  }
+
+  /** Whether something of a shared budget is held for this instance, or has to be. */
+  isHolding({ scope, id }: BudgetRule, now: EpochMillis): boolean {
+    const account = this.#scopes.get(scope)?.get(id);
+    if (account === undefined || account.allowance === null) return false;
+    const isHeld = account.allowance.held !== 0n && now < account.allowance.until;
+    return isHeld || account.reserved !== 0n || account.unapplied.length > 0;
+  }
+
+  /** What this instance holds of all shared budgets beyond what it needs: for metrics. */
+  get spare(): NanoUsd {
+    let sum = 0n;
+    for (const accounts of this.#scopes.values())
+      for (const { allowance, reserved, local } of accounts.values()) {
+        const room = allowance === null ? 0n : allowance.held - reserved - local;
+        if (room > 0n) sum += room;
+      }
+    return nanoUsd(sum);
   }
 
   /** What an account has spent in the period of now, and what is held of it; null for one never heard of. */
@@ -230,14 +339,24 @@ export class Budgets {
     let account = accounts.get(rule.id);
     if (account === undefined) {
       account = opened(rule, this.#forgotten, now);
+      account.allowance = this.#allowance(account, now);
       accounts.set(rule.id, account);
     } else if (account.rule.budget !== rule.budget) {
       // An edit of the budget: another length begins another period, whose spend the store has to say.
-      if (!isSamePeriod(account.rule.budget, rule.budget)) reopen(account, rule, now);
+      if (!isSamePeriod(account.rule.budget, rule.budget)) {
+        reopen(account, rule, now);
+        account.allowance = this.#allowance(account, now);
+      }
       account.rule = rule;
     }
     turn(account, now);
     return account;
+  }
+
+  /** What was held stays held until it is exchanged, but nothing is spent of it before. */
+  #allowance({ period, allowance }: Account, now: EpochMillis): Allowance | null {
+    if (this.#settings.isShared?.(period) !== true) return null;
+    return allowance === null ? noAllowance(now) : { ...allowance, limit: null };
   }
 
   #refusal(account: Account, { cost, kind }: Estimate, now: EpochMillis): BudgetRefusal | null {
@@ -249,32 +368,117 @@ export class Budgets {
     const spent = spentOf(account);
     const free = limit - spent - account.reserved;
     const fits = free > 0n && (cost <= free || (kind === 'guess' && account.short === null));
-    if (fits) return null;
-    return {
-      kind: 'exceeded',
-      rule,
-      spent: nanoUsd(spent),
-      reserved: nanoUsd(account.reserved),
-      limit: nanoUsd(limit),
-      wanted: cost,
-      resets: account.period.end,
-    };
+    return fits ? null : exceeded(account, cost, account.reserved, limit);
   }
+
+  /** What becomes of a request that this instance does not hold enough for; null: it goes on all the same. */
+  #beyond(account: Account, estimate: Estimate, now: EpochMillis, asked: Asked): BudgetRefusal | Uncovered | null {
+    const { rule, allowance, reserved } = account;
+    const limit = limitOf(rule.budget, now);
+    if (allowance === null || limit === null) return null;
+    if (asked === 'unanswered') return this.#settings.unknownSpend === 'refuse' ? { kind: 'unknown', rule } : null;
+    if (asked === 'not-yet' && isWorthAsking(account, allowance, estimate, now)) return UNCOVERED;
+    return exceeded(account, estimate.cost, reserved + allowance.others, limit);
+  }
+}
+
+const UNCOVERED: Uncovered = { kind: 'uncovered' };
+
+/** How long what others hold is believed without asking: a caller who is refused again and again asks no more often. */
+const FRESH: Millis = millis(100);
+/** How long the others are told that something was lacking: longer than it takes until they look. */
+const WANTING: Millis = millis(5_000);
+
+function exceeded(account: Account, wanted: NanoUsd, reserved: bigint, limit: bigint): BudgetRefusal {
+  return {
+    kind: 'exceeded',
+    rule: account.rule,
+    spent: nanoUsd(spentOf(account)),
+    reserved: nanoUsd(reserved),
+    limit: nanoUsd(limit),
+    wanted,
+    resets: account.period.end,
+  };
+}
+
+/** Whether the store may have room for it, by what was last heard of the others, or they should hear that it lacks. */
+function isWorthAsking(account: Account, allowance: Allowance, { cost, kind }: Estimate, now: EpochMillis): boolean {
+  const limit = limitOf(account.rule.budget, now);
+  if (limit === null || now >= allowance.freshUntil) return true;
+  const left = limit - spentOf(account) - account.reserved - allowance.others;
+  if (cost <= left) return true;
+  if (kind === 'guess' && left > 0n && account.short === null && !allowance.isOtherShort) return true;
+  return now >= allowance.wantingUntil && cost <= left + allowance.others;
+}
+
+/** What this instance may reserve by itself; less than nothing when it has spent more than it held. */
+function roomOf(account: Account, allowance: Allowance, limit: bigint, now: EpochMillis): bigint {
+  if (allowance.limit !== limit || now >= allowance.until) return 0n;
+  const room = allowance.held - account.reserved - account.local;
+  return room > 0n ? room : 0n;
+}
+
+/** What may be reserved for a request: null when this instance does not hold enough of a budget that others share. */
+function covered(account: Account, { cost, kind }: Estimate, now: EpochMillis): bigint | null {
+  const limit = limitOf(account.rule.budget, now);
+  if (limit === null) return cost;
+  const { allowance } = account;
+  const free = limit - spentOf(account) - account.reserved;
+  // What holds nothing is admitted while anything is left.
+  if (allowance === null || cost === 0n) return free;
+  allowance.typical = cost;
+  const room = roomOf(account, allowance, limit, now);
+  const least = room < free ? room : free;
+  if (cost <= least) return least;
+  return kind === 'guess' && least > 0n && allowance.mayBeShort && account.short === null ? least : null;
+}
+
+/** @param room null: the store gave no answer, and what this instance knows has to do */
+function heldOf(account: Account, cost: bigint, room: bigint | null, now: EpochMillis): bigint {
+  const most = room ?? knownRoom(account, cost, now);
+  if (cost <= most) return cost;
+  return most > 0n ? most : 0n;
+}
+
+function knownRoom(account: Account, cost: bigint, now: EpochMillis): bigint {
+  const limit = limitOf(account.rule.budget, now);
+  return limit === null ? cost : limit - spentOf(account) - account.reserved;
+}
+
+/** Takes out what the store has, and with it the part of the allowance that it used up. @returns how much */
+function confirm(account: Account, position: number): bigint {
+  account.applied = position;
+  const kept = account.unapplied.findIndex((each) => each.position > position);
+  let sum = 0n;
+  for (const { amount } of account.unapplied.splice(0, kept < 0 ? account.unapplied.length : kept)) sum += amount;
+  account.local -= sum;
+  if (account.allowance !== null) account.allowance.held -= sum;
+  return sum;
 }
 
 /** `held` of a lease's accounts, in the same order. */
 class HeldSum implements BudgetLease {
   readonly kind = 'held';
   readonly #accounts: readonly Account[];
-  readonly #held: bigint[] = [];
+  readonly #held: readonly bigint[];
   readonly #onAlert: (alert: BudgetAlert) => void;
   #isReleased = false;
   #isSettled = false;
 
-  constructor(accounts: readonly Account[], cost: bigint, now: EpochMillis, onAlert: (alert: BudgetAlert) => void) {
+  constructor(
+    accounts: readonly Account[],
+    held: readonly bigint[],
+    cost: bigint,
+    onAlert: (alert: BudgetAlert) => void,
+  ) {
     this.#accounts = accounts;
+    this.#held = held;
     this.#onAlert = onAlert;
-    for (const account of accounts) this.#held.push(this.#hold(account, cost, now));
+    accounts.forEach((account, index) => {
+      const sum = held[index] ?? 0n;
+      account.reserved += sum;
+      if (sum < cost) account.short = this;
+    });
   }
 
   settle(cost: NanoUsd, position: number, now: EpochMillis): void {
@@ -297,20 +501,14 @@ class HeldSum implements BudgetLease {
       if (account.short === this) account.short = null;
     });
   }
-
-  #hold(account: Account, cost: bigint, now: EpochMillis): bigint {
-    const limit = limitOf(account.rule.budget, now);
-    const free = limit === null ? cost : limit - spentOf(account) - account.reserved;
-    const held = cost <= free ? cost : free;
-    if (held < cost) account.short = this;
-    account.reserved += held;
-    return held;
-  }
 }
 
 function opened(rule: BudgetRule, applied: number, now: EpochMillis): Account {
   const period = periodAt(rule.budget.period, now);
-  return { rule, period, base: null, applied, unapplied: [], local: 0n, reserved: 0n, short: null, told: [] };
+  return {
+    ...{ rule, period, base: null, applied, unapplied: [], local: 0n },
+    ...{ reserved: 0n, short: null, allowance: null, told: [] },
+  };
 }
 
 /**

@@ -266,3 +266,78 @@ test('no sliding minute ever holds more requests than the limit', () => {
     }),
   );
 });
+
+describe('instances that tell each other every second what they counted', () => {
+  /** Everybody says what it has, and hears the sum of what the others have. */
+  function exchange(instances: readonly RateLimits[], at: number): void {
+    const counted = instances.map((instance) => instance.counted(seconds(at)));
+    instances.forEach((instance, index) => {
+      const own = counted[index] ?? [];
+      const elsewhere = own.map(({ scope, id }) => {
+        const others = counted.flatMap((each, other) => (other === index ? [] : each));
+        const same = others.filter((each) => each.scope === scope && each.id === id);
+        const sum = (kind: 'requests' | 'tokens') => same.reduce((total, each) => total + each[kind], 0);
+        return { requests: sum('requests'), tokens: sum('tokens') };
+      });
+      instance.hear(own, elsewhere);
+    });
+  }
+
+  test('pass a limit by less than what all of them admit in one second, and then by nothing', () => {
+    const second = fc.array(fc.nat(20), { minLength: 3, maxLength: 3 });
+    fc.assert(
+      fc.property(fc.array(second, { minLength: 1, maxLength: 50 }), fc.integer({ min: 1, max: 60 }), (story, rpm) => {
+        const instances = [new RateLimits(), new RateLimits(), new RateLimits()];
+        const rules = [rule('k', { rpm })];
+        let total = 0;
+        story.forEach((arrivals, at) => {
+          const before = total;
+          instances.forEach((instance, index) => {
+            for (let count = 0; count < (arrivals[index] ?? 0); count++)
+              if (told(instance, rules, at) === 'yes') total += 1;
+          });
+          // Whoever has a counter knows of all that came before this second.
+          if (at > 0 && story[0]?.every((count) => count > 0) && before >= rpm) expect(total).toBe(before);
+          expect(total).toBeLessThanOrEqual(3 * rpm);
+          exchange(instances, at);
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('refuse by the sum, say what is left of it, and say only once what has not changed', () => {
+    const [one, other] = [new RateLimits(), new RateLimits()];
+    const rules = [rule('k', { rpm: 5, tpm: 100, parallel: 2 })];
+    for (const [instance, tokens] of [...[1, 2, 3].map(() => [one, 20] as const), [other, 10] as const]) {
+      const taken = instance.take(rules, tokens, seconds(1));
+      if (taken.kind === 'held') taken.settle(tokens);
+    }
+    expect(one.counted(seconds(2)).map(({ isNews }) => isNews)).toEqual([true]);
+    exchange([one, other], 2);
+    expect(one.counted(seconds(3)).map(({ isNews }) => isNews)).toEqual([false]);
+    expect(other.standings(rules, seconds(3)).map(({ limit, remaining }) => [limit, remaining])).toEqual([
+      ['requests', 1],
+      ['tokens', 30],
+      ['max_parallel_requests', 2],
+    ]);
+    expect(told(other, rules, 3, 31)).toBe('k tokens 70/100 61');
+    expect(told(other, rules, 3, 30)).toBe('yes');
+    expect(told(other, rules, 3)).toBe('k requests 5/5 61');
+    // Those of the others leave with their windows: then they are not told of any more.
+    other.hear(other.counted(seconds(62)), []);
+    expect(told(other, rules, 62)).toBe('yes');
+  });
+
+  test('keep in mind what the others counted, however many other keys come, until they count nothing', () => {
+    const limits = new RateLimits();
+    const rules = [rule('k', { rpm: 5 })];
+    const taken = limits.take(rules, 0, seconds(0));
+    if (taken.kind === 'held') taken.settle(0);
+    limits.hear(limits.counted(seconds(1)), [{ requests: 5, tokens: 0 }]);
+    for (let key = 0; key < 1_000; key++) told(limits, [rule(`k-${key}`, { rpm: 5 })], 70);
+    expect(told(limits, rules, 70)).toBe('k requests 5/5 130');
+    limits.hear(limits.counted(seconds(71)), []);
+    expect(told(limits, rules, 71)).toBe('yes');
+  });
+});

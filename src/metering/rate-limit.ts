@@ -1,5 +1,5 @@
 import type { Limits } from '../core/identity.ts';
-import { type Millis, millis, plus, seconds } from '../core/units.ts';
+import { type Millis, millis, minus, plus, seconds } from '../core/units.ts';
 
 /*
  * How much may be used in a window of time, and at once.
@@ -16,6 +16,8 @@ import { type Millis, millis, plus, seconds } from '../core/units.ts';
  * 4. A request that alone is larger than a token limit has a window to itself: it is admitted when nothing else is in
  *    it, and fills it.
  * 5. Memory is bounded by the counters that hold something: idle ones are dropped while others are used.
+ * 6. Requests and tokens that other instances have counted are added to what is used, as it was last heard. Requests at
+ *    once are not: a second after one has ended, its place would still be taken elsewhere.
  */
 
 /** Whose limit it is, in LiteLLM's words (litellm.md §5.6). */
@@ -88,7 +90,29 @@ interface Slice {
   isOver: boolean;
 }
 
+/** What was counted under one limit. */
+export interface Counts {
+  readonly requests: number;
+  readonly tokens: number;
+}
+
+/** What this instance has counted under one limit, and when the newest of its windows ends. */
+export interface Counted extends Counts {
+  readonly scope: LimitScope;
+  readonly id: string;
+  readonly until: Millis;
+  readonly endsIn: Millis;
+  /** Whether it is not what the others were told last. */
+  readonly isNews: boolean;
+}
+
+const NOTHING: Counts = { requests: 0, tokens: 0 };
+
 interface Counter {
+  /** Counted by the other instances, as it was last heard. */
+  elsewhere: Counts;
+  /** What the others were told last. */
+  told: Counted | null;
   running: number;
   /** Sums over `slices`. */
   requests: number;
@@ -150,6 +174,33 @@ export class RateLimits {
     return found;
   }
 
+  /** What the other instances have to hear: of every counter that holds something. */
+  counted(now: Millis): readonly Counted[] {
+    const found: Counted[] = [];
+    for (const [scope, counters] of this.#scopes)
+      for (const [id, counter] of counters) {
+        expire(counter, now);
+        if (isIdle(counter)) continue;
+        const { requests, tokens, slices, told } = counter;
+        const until = slices.at(-1)?.until ?? told?.until ?? now;
+        const isNews = told?.requests !== requests || told.tokens !== tokens || told.until !== until;
+        found.push({ scope, id, requests, tokens, until, endsIn: minus(until, now), isNews });
+      }
+    return found;
+  }
+
+  /** What the other instances have counted under these limits, in their order; under all others they have nothing. */
+  hear(counted: readonly Counted[], elsewhere: readonly Counts[]): void {
+    for (const counters of this.#scopes.values()) for (const counter of counters.values()) counter.elsewhere = NOTHING;
+    counted.forEach((told, index) => {
+      const counter = this.#scopes.get(told.scope)?.get(told.id);
+      const counts = elsewhere[index] ?? NOTHING;
+      if (counter === undefined) return;
+      counter.told = told;
+      if (counts.requests + counts.tokens > 0) counter.elsewhere = counts;
+    });
+  }
+
   /** Counters in memory: for tests and metrics. */
   get size(): number {
     let sum = 0;
@@ -201,7 +252,7 @@ export class RateLimits {
     // Two for each that comes: so there are never many more than hold something.
     this.#sweep(scope, counters, now);
     this.#sweep(scope, counters, now);
-    const counter = { running: 0, requests: 0, tokens: 0, slices: [] };
+    const counter = { elsewhere: NOTHING, told: null, running: 0, requests: 0, tokens: 0, slices: [] };
     counters.set(id, counter);
     return counter;
   }
@@ -215,7 +266,7 @@ export class RateLimits {
       this.#hands.set(scope, hand);
       const [id, counter] = value;
       expire(counter, now);
-      if (counter.running === 0 && counter.slices.length === 0) counters.delete(id);
+      if (isIdle(counter)) counters.delete(id);
     }
   }
 
@@ -268,12 +319,16 @@ function allowedBy(limits: Limits, limit: LimitKind): number | null {
 function usedOf(counter: Counter, limit: LimitKind): number {
   switch (limit) {
     case 'requests':
-      return counter.requests;
+      return counter.requests + counter.elsewhere.requests;
     case 'tokens':
-      return counter.tokens;
+      return counter.tokens + counter.elsewhere.tokens;
     case 'max_parallel_requests':
       return counter.running;
   }
+}
+
+function isIdle({ running, slices, elsewhere }: Counter): boolean {
+  return running === 0 && slices.length === 0 && elsewhere === NOTHING;
 }
 
 /** Takes out what has left the window. */

@@ -58,7 +58,8 @@ export async function migrateSqlite(queries: Queries, folder: string): Promise<v
 }
 
 /**
- * Sums of days that are over, which start empty: days are read as before until somebody adds them up. And the earlier
+ * Sums of days that are over, which start empty: days are read as before until somebody adds them up. What instances hold
+ * of budgets and have counted under limits. And the earlier
  * hashes of keys whose rotation left no grace, as far as the audit log goes back. And an index of what providers limited.
  */
 function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
@@ -78,6 +79,16 @@ function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] 
     `CREATE INDEX "litellm_dailyrollups_subject_part_date_idx" ON ${qualify('litellm_dailyrollups')} (subject, part, date)`,
     `CREATE TABLE ${qualify('litellm_rolledupdays')} (date ${typeNames.text} NOT NULL,
       is_complete ${typeNames.boolean} NOT NULL DEFAULT false, PRIMARY KEY (date))${options}`,
+    `CREATE TABLE ${qualify('litellm_budgetholds')} (account_type ${typeNames.text} NOT NULL,
+      account_id ${typeNames.text} NOT NULL, instance ${typeNames.text} NOT NULL, held_nano ${typeNames.nano} NOT NULL,
+      is_wanting ${typeNames.boolean} NOT NULL, is_short ${typeNames.boolean} NOT NULL,
+      expires_at ${typeNames.time} NOT NULL, PRIMARY KEY (account_type, account_id, instance))${options}`,
+    `CREATE INDEX "litellm_budgetholds_instance_idx" ON ${qualify('litellm_budgetholds')} ("instance")`,
+    `CREATE TABLE ${qualify('litellm_limitcounts')} (scope ${typeNames.text} NOT NULL, id ${typeNames.text} NOT NULL,
+      instance ${typeNames.text} NOT NULL, requests ${typeNames.integer} NOT NULL DEFAULT 0,
+      tokens ${typeNames.integer} NOT NULL DEFAULT 0, window_ends_at ${typeNames.time} NOT NULL,
+      PRIMARY KEY (scope, id, instance))${options}`,
+    `CREATE INDEX "litellm_limitcounts_window_ends_at_idx" ON ${qualify('litellm_limitcounts')} ("window_ends_at")`,
     `CREATE INDEX "litellm_spendlogs_limited_idx" ON ${qualify('litellm_spendlogs')}
       (requested_model, "startTime", api_base) WHERE status = 'failure' AND error_code = '429'`,
     `INSERT INTO ${qualify('litellm_deprecatedverificationtoken')} (token, key_id, revoke_at, created_at)

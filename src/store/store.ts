@@ -10,9 +10,11 @@ import type { HealthState } from './health.ts';
 import type { Account } from './ledger/accounts.ts';
 import { type AccountPeriod, type Balance, balanceOf, balancesOf } from './ledger/balance.ts';
 import { DatabaseLedger } from './ledger/database-ledger.ts';
+import { HoldBook } from './ledger/hold-book.ts';
 import { type Pruned, prune, type Retention } from './ledger/prune.ts';
 import { rollUp } from './ledger/roll-up.ts';
 import { type Difference, verify } from './ledger/verify.ts';
+import { LimitBook } from './limit-book.ts';
 import { openPostgres, type PostgresOptions } from './postgres/open.ts';
 import { type Readers, readersOf, type Writers, writersOf } from './resources/resources.ts';
 import { withRetries } from './retry.ts';
@@ -47,6 +49,10 @@ export interface Store {
   readonly ledger: LedgerStore;
   /** Alerts about budgets, each once. */
   readonly alerts: AlertBook;
+  /** What instances hold of the budgets that they share; null on the embedded database, which has one instance. */
+  readonly holds: HoldBook | null;
+  /** What instances have counted under limits; null on the embedded database. */
+  readonly counts: LimitBook | null;
   /** Whether the database answers at the moment. */
   health(): HealthState;
   onHealth(listener: (state: HealthState) => void): () => void;
@@ -94,6 +100,8 @@ export async function openStore({ clock, postgres, dataDir }: StoreOptions): Pro
     logs: new SpendLogs(session, reports),
     ledger,
     alerts: new AlertBook(session),
+    holds: engine.kind === 'postgres' ? new HoldBook(session, clock) : null,
+    counts: engine.kind === 'postgres' ? new LimitBook(session) : null,
     health: () => engine.health.state,
     onHealth: (listener) => engine.health.onChange(listener),
     onChange: (listener) => feed.subscribe(listener),

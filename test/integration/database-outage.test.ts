@@ -36,7 +36,7 @@ beforeAll(async () => {
   place = await ground('postgres', server.url);
   await place.withStore((store) =>
     changing(store, async (writers) => {
-      known = await createKey(writers, 'known');
+      known = await createKey(writers, 'known', { max_budget_nano: (10n ** 12n) as never });
       unseen = await createKey(writers, 'unseen');
     }),
   );

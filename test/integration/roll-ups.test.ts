@@ -106,15 +106,18 @@ describe.each(DATABASES)('roll-ups of days on %s', (kind) => {
   });
 });
 
+/** Those of schema version 2. */
+const NEW_TABLES = ['litellm_dailyrollups', 'litellm_rolledupdays', 'litellm_budgetholds', 'litellm_limitcounts'];
+
 test('a PostgreSQL database of version 1 gets the tables that a new one has, and the hashes that keys had', async () => {
   const { url, drop } = await testDatabase();
   const sql = new SQL(url, { max: 1 });
   const columns = () =>
     sql.unsafe(`SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default
-      FROM information_schema.columns WHERE table_name IN ('litellm_dailyrollups', 'litellm_rolledupdays') ORDER BY 1, 2`);
+      FROM information_schema.columns WHERE table_name = ANY ('{${NEW_TABLES}}') ORDER BY 1, 2`);
   const keys = () =>
     sql.unsafe(
-      `SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'litellm_%roll%' OR indexname LIKE '%limited%' ORDER BY 1`,
+      `SELECT indexdef FROM pg_indexes WHERE tablename = ANY ('{${NEW_TABLES}}') OR indexname LIKE '%limited%' ORDER BY 1`,
     );
   const open = () => openStore({ clock: systemClock, postgres: { url }, dataDir: '' });
   try {
@@ -125,9 +128,9 @@ test('a PostgreSQL database of version 1 gets the tables that a new one has, and
     });
     await first.close();
     const created = [await columns(), await keys()];
-    expect(created[0]).toHaveLength(20);
+    expect(created[0]).toHaveLength(33);
     await sql.unsafe(
-      'DROP TABLE litellm_dailyrollups; DROP TABLE litellm_rolledupdays; DROP INDEX litellm_spendlogs_limited_idx',
+      `DROP TABLE ${NEW_TABLES.join(', ')}; DROP INDEX litellm_spendlogs_limited_idx`,
     );
     await sql.unsafe('DELETE FROM litellm_deprecatedverificationtoken');
     await sql.unsafe('UPDATE litellm_schemaversion SET version = 1');

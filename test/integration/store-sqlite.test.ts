@@ -9,6 +9,9 @@ import { openStore, type Store } from '../../src/store/store.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
 import { costs, ledgerEntry, OPERATOR, payer } from '../support/store.ts';
 
+/** Those of schema version 2. */
+const NEW_TABLES = ['litellm_dailyrollups', 'litellm_rolledupdays', 'litellm_budgetholds', 'litellm_limitcounts'];
+
 describe('the embedded database', () => {
   let dataDir: string;
   const open = (): Promise<Store> => openStore({ clock: systemClock, postgres: null, dataDir });
@@ -110,14 +113,13 @@ describe('the embedded database', () => {
     await first.close();
     const database = () => new Database(join(dataDir, 'tollgate.db'));
     const columns = (of: Database) =>
-      ['litellm_dailyrollups', 'litellm_rolledupdays'].map((table) =>
+      NEW_TABLES.map((table) =>
         of.query(`SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info('${table}') ORDER BY name`).all(),
       );
     const before = database();
     const created = columns(before);
-    expect(created.map((table) => table.length)).toEqual([18, 2]);
-    before.run('DROP TABLE litellm_dailyrollups');
-    before.run('DROP TABLE litellm_rolledupdays');
+    expect(created.map((table) => table.length)).toEqual([18, 2, 7, 6]);
+    for (const table of NEW_TABLES) before.run(`DROP TABLE ${table}`);
     before.run('DROP INDEX litellm_spendlogs_limited_idx');
     before.run('DELETE FROM litellm_deprecatedverificationtoken');
     before.run('UPDATE litellm_schemaversion SET version = 1');

@@ -56,9 +56,14 @@ export class AppliedPositions implements LedgerStore {
     return report;
   }
 
-  /** Reads while nothing is being written, and says what of this process was in the store then. */
-  alone<T>(read: () => Promise<T>): Promise<{ readonly found: T; readonly position: number | null }> {
-    return this.#inTurn(async () => ({ position: this.#position(), found: await read() }));
+  /** Reads while nothing is being written, and says, to the reader too, what of this process is in the store then. */
+  alone<T>(
+    read: (position: number | null) => Promise<T>,
+  ): Promise<{ readonly found: T; readonly position: number | null }> {
+    return this.#inTurn(async () => {
+      const position = this.#position();
+      return { position, found: await read(position) };
+    });
   }
 
   async #write(entries: readonly LedgerEntry[]): Promise<WriteReport> {

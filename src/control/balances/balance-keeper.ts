@@ -1,14 +1,16 @@
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type EpochMillis, type Millis, nanoUsd, plus, seconds } from '../../core/units.ts';
-import type { BudgetRule, BudgetScope, Budgets } from '../../metering/budget.ts';
-import { periodAt } from '../../metering/period.ts';
-import type { Account } from '../../store/ledger/accounts.ts';
-import { BUCKET } from '../../store/ledger/balance.ts';
+import { type Millis, nanoUsd, plus, seconds } from '../../core/units.ts';
+import type { Asked, BudgetRule, BudgetScope, Budgets } from '../../metering/budget.ts';
+import type { Estimate } from '../../metering/estimate.ts';
 import type { Store } from '../../store/store.ts';
+import { askedOf, storedFrom } from './accounts.ts';
 import type { AppliedPositions } from './applied-positions.ts';
+import type { Due, Exchanges } from './exchanges.ts';
 
 /** How often the accounts in use are read again: so old may be what is known of other instances' spend. */
 const REFRESH: Millis = seconds(2);
+/** A budget that nobody used for so long is shared with nobody: nothing is kept of it to spare. */
+const QUIET: Millis = seconds(10);
 /** An account that nobody used for so long is let go, and read again when somebody does. */
 const IDLE: Millis = seconds(60);
 /** Longest wait of a request for what an account has spent; then it goes on with what this instance knows. */
@@ -29,22 +31,32 @@ interface Watched {
  *   unknown ── first use: the request waits for the store ──▶ warm ── read again every two seconds ──▶ warm
  *                                                              └── not used for a minute ──▶ unknown
  *
- * Only what is in use is read: neither the start nor the number of keys costs anything.
+ * Only what is in use is read: neither the start nor the number of keys costs anything. Where several instances share
+ * a budget its reading is an exchange (`exchanges.ts`), the first one too.
  */
 export class BalanceKeeper {
   readonly #store: Pick<Store, 'balances' | 'health'>;
   readonly #positions: AppliedPositions;
   readonly #budgets: Budgets;
   readonly #clock: Clock;
+  readonly #exchanges: Exchanges | null;
   readonly #watched = new Map<BudgetScope, Map<string, Watched>>();
   #timer: Timer | null = null;
   #isClosed = false;
 
-  constructor(store: Pick<Store, 'balances' | 'health'>, positions: AppliedPositions, budgets: Budgets, clock: Clock) {
+  /** @param exchanges with the other instances on the same database; null where there can be none */
+  constructor(
+    store: Pick<Store, 'balances' | 'health'>,
+    positions: AppliedPositions,
+    budgets: Budgets,
+    clock: Clock,
+    exchanges: Exchanges | null = null,
+  ) {
     this.#store = store;
     this.#positions = positions;
     this.#budgets = budgets;
     this.#clock = clock;
+    this.#exchanges = exchanges;
   }
 
   start(): void {
@@ -52,9 +64,10 @@ export class BalanceKeeper {
     this.#timer = this.#clock.after(REFRESH, () => void this.refresh().finally(() => this.start()));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    await this.#exchanges?.close();
   }
 
   /** Accounts that are read again and again: for metrics. */
@@ -71,27 +84,41 @@ export class BalanceKeeper {
    */
   known(chain: readonly BudgetRule[]): Promise<void> | null {
     const now = this.#clock.now();
-    let waits: Promise<void>[] | null = null;
+    let unknown: Watched[] | null = null;
     for (const rule of chain) {
       const watched = this.#watch(rule, now);
       if (watched.isAsked) continue;
-      waits ??= [];
-      watched.asking ??= this.#ask(watched);
-      waits.push(watched.asking);
+      unknown ??= [];
+      unknown.push(watched);
     }
-    return waits === null ? null : Promise.all(waits).then(() => undefined);
+    if (unknown === null) return null;
+    const waits = unknown.flatMap(({ asking }) => asking ?? []);
+    const fresh = unknown.filter(({ asking }) => asking === null);
+    if (fresh.length > 0) waits.push(this.#ask(fresh));
+    return Promise.all(waits).then(() => undefined);
   }
 
-  async #ask(watched: Watched): Promise<void> {
-    await this.#within(this.#read([watched]));
-    watched.isAsked = true;
-    watched.asking = null;
+  /** Asks the store for what a request needs beyond what this instance holds. Within two seconds; never rejects. */
+  async cover(chain: readonly BudgetRule[], estimate: Estimate): Promise<Asked> {
+    return this.#exchanges === null ? 'unanswered' : this.#exchanges.cover(chain, estimate);
+  }
+
+  /** Asks about all of them at once. */
+  #ask(watched: readonly Watched[]): Promise<void> {
+    const asking = this.#within(this.#renew(watched)).then(() => {
+      for (const each of watched) {
+        each.isAsked = true;
+        each.asking = null;
+      }
+    });
+    for (const each of watched) each.asking = asking;
+    return asking;
   }
 
   /** Reads every account in use again, and lets go of the others. */
   async refresh(): Promise<void> {
     this.#release(this.#clock.now());
-    await this.#read([...this.#watched.values()].flatMap((accounts) => [...accounts.values()]));
+    await this.#renew([...this.#watched.values()].flatMap((accounts) => [...accounts.values()]));
     this.#budgets.prune((scope, id) => this.#watched.get(scope)?.has(id) === true);
   }
 
@@ -113,8 +140,28 @@ export class BalanceKeeper {
   }
 
   #release(now: Millis): void {
+    const wall = this.#clock.wall();
     for (const accounts of this.#watched.values())
-      for (const [id, { usedAt }] of accounts) if (plus(usedAt, IDLE) < now) accounts.delete(id);
+      for (const [id, { rule, usedAt }] of accounts)
+        if (plus(usedAt, IDLE) < now && !this.#budgets.isHolding(rule, wall)) accounts.delete(id);
+  }
+
+  /** Budgets that are shared and in use are exchanged, which reads them too; the others are read. */
+  async #renew(watched: readonly Watched[]): Promise<void> {
+    const exchanges = this.#exchanges;
+    if (exchanges === null) return this.#read(watched);
+    const now = this.#clock.now();
+    const wall = this.#clock.wall();
+    const due: Due[] = [];
+    const quiet: Watched[] = [];
+    for (const each of watched) {
+      const isIdle = plus(each.usedAt, QUIET) < now;
+      const isDivided = each.rule.budget.limit !== null && storedFrom(each.rule, wall) !== null;
+      if (isDivided && (!isIdle || this.#budgets.isHolding(each.rule, wall))) due.push({ rule: each.rule, isIdle });
+      else quiet.push(each);
+    }
+    await exchanges.exchange(due);
+    await this.#read(quiet);
   }
 
   async #read(watched: readonly Watched[]): Promise<void> {
@@ -124,10 +171,7 @@ export class BalanceKeeper {
       return start === null ? [] : [{ rule, start }];
     });
     if (asked.length === 0 || this.#store.health().kind === 'down') return;
-    const accounts = asked.map(({ rule, start }) => ({
-      account: accountOf(rule),
-      since: rule.budget.period.kind === 'forever' ? null : start,
-    }));
+    const accounts = asked.map(({ rule, start }) => askedOf(rule, start));
     try {
       const { found, position } = await this.#positions.alone(() => this.#store.balances(accounts));
       if (position === null) return;
@@ -150,44 +194,10 @@ export class BalanceKeeper {
   }
 }
 
-/**
- * From when the store's sums count for a budget; null when it cannot say: a period that does not begin with a quarter of
- * an hour is kept by each instance alone, from its start.
- */
-function storedFrom({ budget }: BudgetRule, now: EpochMillis): EpochMillis | null {
-  const { start } = periodAt(budget.period, now);
-  return start % BUCKET === 0 ? start : null;
-}
-
 /** Whether both count the same spend: another length of the period has to be asked for anew. */
 function isLike({ budget: { period: one } }: BudgetRule, { budget: { period: other } }: BudgetRule): boolean {
   if (one.kind === 'forever' || other.kind === 'forever') return one.kind === other.kind;
   return (
     one.length.count === other.length.count && one.length.unit === other.length.unit && one.anchor === other.anchor
   );
-}
-
-/** Where the ledger adds up what a budget is charged with. */
-function accountOf({ scope, id }: BudgetRule): Account {
-  const words = id.split('\u0000');
-  switch (scope) {
-    case 'key':
-      return { type: 'key', id: words };
-    case 'model_per_key':
-      return { type: 'model-of-key', id: words };
-    case 'team_member':
-      return { type: 'team-member', id: [words[1] ?? '', words[0] ?? ''] };
-    case 'user':
-      return { type: 'user-alone', id: words };
-    case 'team':
-      return { type: 'team', id: words };
-    case 'organization':
-      return { type: 'organization', id: words };
-    case 'end_user':
-      return { type: 'customer', id: words };
-    case 'tag':
-      return { type: 'tag', id: words };
-    case 'global':
-      return { type: 'all', id: [] };
-  }
 }

@@ -148,6 +148,8 @@ function connect({ url, maxConnections, connectWithin, answerWithin }: PoolSetti
       statement_timeout: answerWithin,
       idle_in_transaction_session_timeout: answerWithin * 4,
       TimeZone: 'UTC',
+      // Who waits for a lock must then read what was committed meanwhile, whatever this server's default is.
+      default_transaction_isolation: 'read committed',
     },
   });
 }

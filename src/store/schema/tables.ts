@@ -1,5 +1,6 @@
 import { budgetAlertTable } from './alerts.ts';
 import { integer, stamp, text } from './column.ts';
+import { budgetHoldTable } from './holds.ts';
 import {
   accessGroupTable,
   auditTable,
@@ -19,6 +20,7 @@ import {
   teamTable,
   userTable,
 } from './identity.ts';
+import { limitCountTable } from './limits.ts';
 import {
   dailyTables,
   deadLetterTable,
@@ -67,6 +69,8 @@ export const TABLES: readonly Table[] = [
   spendBucketTable,
   deadLetterTable,
   budgetAlertTable,
+  budgetHoldTable,
+  limitCountTable,
 ];
 
 /** What a column of this name holds: the same in every table (a test asserts it), so that rows are decoded by name. */
