@@ -150,11 +150,15 @@ describe('starting', () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
     const { port } = blocker.address() as { port: number };
+    // Its own, for its data stay there.
+    const folder = mkdtempSync(join(tmpdir(), 'tollgate-life-'));
     const { error, code } = await command(['--port', String(port), '--host', '127.0.0.1'], {
+      cwd: folder,
       env: { LITELLM_MASTER_KEY: MASTER_KEY },
     });
     expect([code, error]).toEqual([1, expect.stringContaining(`cannot listen on 127.0.0.1:${port}`)]);
     blocker.close();
+    rmSync(folder, { recursive: true });
   });
 
   test('in a folder with a hostile .env and bunfig.toml obeys neither', async () => {

@@ -50,7 +50,7 @@ describe('a PostgreSQL database', () => {
     );
     const said = await Promise.all(instances.map(({ stdout }) => new Response(stdout).text()));
     expect(said).toEqual(Array.from({ length: 5 }, () => 'opened\n'));
-    expect(await rows('select version from five.litellm_schemaversion')).toEqual([{ version: '1' }]);
+    expect(await rows('select version from five.litellm_schemaversion')).toEqual([{ version: '2' }]);
   });
 
   test('keeps the tables of others, also those of LiteLLM beside ours, as they are', async () => {
@@ -103,7 +103,7 @@ describe('a PostgreSQL database', () => {
     await sql.unsafe('update newer.litellm_schemaversion set version = 99');
     const refused = open(inSchema(database.url, 'newer'));
     await expect(refused).rejects.toBeInstanceOf(StoreRefused);
-    await expect(refused).rejects.toThrow(/version 99, this Tollgate knows 1[\s\S]*restore a backup/);
+    await expect(refused).rejects.toThrow(/version 99, this Tollgate knows 2[\s\S]*restore a backup/);
   });
 
   test.each([

@@ -11,11 +11,12 @@ import { keyHash, keyId, organizationId, teamId, userId } from '../../src/core/i
 import { modelAccess } from '../../src/core/model-access.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { epochMillis } from '../../src/core/units.ts';
+import type { TokenCounter } from '../../src/gateway/ports.ts';
 import { SecretBox } from '../../src/secrets/secret-box.ts';
 import type { KeyRow } from '../../src/store/schema/identity.ts';
 import type { Store } from '../../src/store/store.ts';
-import { startWorker } from '../../src/tokens/start-worker.ts';
-import { WorkerTokenCounter } from '../../src/tokens/worker-counter.ts';
+import { countLongest } from '../../src/tokens/count.ts';
+import { measuresFor } from '../../src/tokens/encoding.ts';
 import { serve } from '../../src/transport/h1-server.ts';
 import type { ServerRequest } from '../../src/transport/server.ts';
 import { systemClock } from '../../src/transport/system-clock.ts';
@@ -72,11 +73,6 @@ export function benchOf(opened: TestStore): ControlBench {
   const faults: unknown[] = [];
   const said: string[] = [];
   const people = new People(store);
-  const tokens = new WorkerTokenCounter({
-    clock: systemClock,
-    start: (events) => startWorker(events),
-    onLost: (reason) => void faults.push(reason),
-  });
   const control = createControl({
     store,
     clock: systemClock,
@@ -84,7 +80,7 @@ export function benchOf(opened: TestStore): ControlBench {
     directory: () => people.directory,
     settings: () => bench.settings,
     models: modelsOf(() => bench),
-    pricing: pricingPorts(() => bench.snapshot, tokens),
+    pricing: pricingPorts(() => bench.snapshot, TOKENS),
     randomBytes: (count) => randomBytes(count),
     log: { internalError: ({ error }) => void faults.push(error) },
   });
@@ -122,13 +118,20 @@ export function benchOf(opened: TestStore): ControlBench {
     get: (path, query = {}, more = {}) => ask('GET', `${path}?${new URLSearchParams(query)}`, undefined, more),
     post: (path, body, more) => ask('POST', path, body, more),
     async stop() {
-      tokens.stop();
       await server.stop(0);
       await opened.remove();
     },
   };
   return bench;
 }
+
+/** Counts as the worker does, but here: on a busy machine a worker may need longer to start than a request waits. */
+const TOKENS: TokenCounter = {
+  async count(prompts, models, enough) {
+    const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base');
+    return countLongest(prompts, measuresFor(models), enough, new Map([['o200k_base', countTokens]]));
+  },
+};
 
 /** The snapshot of a configuration file. */
 export function configured(text: string): Snapshot {
