@@ -74,7 +74,8 @@ export class Callers<T> {
     }
     const shared = this.#byTeam.get(facts.teamId) ?? this.#byTeam.get(OTHER);
     if (shared !== undefined && (shared.teamId !== facts.teamId || shared.teamAlias === teamAlias)) return shared;
-    const isNamed = this.#byTeam.size < MOST_TEAMS;
+    // A named team whose alias changed keeps its place.
+    const isNamed = this.#byTeam.has(facts.teamId) || this.#byTeam.size < MOST_TEAMS;
     const team = isNamed ? facts.teamId : OTHER;
     const others = { keyHash: OTHER, keyAlias: OTHER, userId: OTHER, teamId: team };
     const made = this.#keep(others, isNamed ? teamAlias : OTHER, () => OTHER);

@@ -163,6 +163,22 @@ function heap(): number {
   return heapStats().heapSize;
 }
 
+test('of the keys that are not named 200 teams are, also when one of them is renamed', () => {
+  const { requests, teams, series } = meters();
+  for (let number = 0; number < 1_000; number += 1) requests.request(entry('m', 'm', ofKey(number)));
+  const late = (team: number) => requests.request(entry('m', 'm', ofKey(5_000 + team, { teamId: `team-${team}` })));
+  for (let team = 0; team < 300; team += 1) late(team);
+  teams.set('team-7', 'renamed');
+  late(7);
+  const others = series('litellm_requests_metric_total').filter(({ hashed_api_key }) => hashed_api_key === 'other');
+  expect(others.length).toBe(202);
+  expect(others.find(({ team }) => team === 'other')?.is).toBe(100);
+  expect(others.filter(({ team }) => team === 'team-7').map(({ team_alias, is }) => [team_alias, is])).toEqual([
+    ['None', 1],
+    ['renamed', 1],
+  ]);
+});
+
 describe('labels on demand', () => {
   test('end customers are one, and only so many of them', () => {
     const { requests, series } = meters({ settings: { hasCustomers: true } });
