@@ -6,6 +6,7 @@ import { type LedgerStore, StoreUnavailable, type WriteReport } from '../../src/
 import { type EpochMillis, epochMillis, type Millis, millis, nanoUsd } from '../../src/core/units.ts';
 import { type Asked, type BudgetLease, type BudgetRule, Budgets } from '../../src/metering/budget.ts';
 import type { Estimate } from '../../src/metering/estimate.ts';
+import type { HealthState } from '../../src/store/health.ts';
 import { type Account, accountId, accountsOf } from '../../src/store/ledger/accounts.ts';
 import type { AccountPeriod, Balance } from '../../src/store/ledger/balance.ts';
 import type { Hold, Holding } from '../../src/store/ledger/hold-book.ts';
@@ -66,7 +67,11 @@ export class SharedStore {
     return sum;
   }
 
-  readonly health = () => ({ kind: 'up' }) as const;
+  /** Whether nobody can reach it, and everybody knows. */
+  isDown = false;
+
+  readonly health = (): HealthState =>
+    this.isDown ? { kind: 'down', since: this.#clock.wall(), reason: 'connection refused' } : { kind: 'up' };
 
   async balances(asked: readonly AccountPeriod[]): Promise<readonly Balance[]> {
     return this.#statement(() => asked.map((each) => this.#balance(each)));

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { type EpochMillis, type Millis, nanoUsd, seconds } from '../../core/units.ts';
+import { type EpochMillis, type Millis, millis, nanoUsd, seconds } from '../../core/units.ts';
 import { type Claim, type Standing, share } from '../../metering/allowance.ts';
 import type { Asked, BudgetRule, Budgets } from '../../metering/budget.ts';
 import type { Estimate } from '../../metering/estimate.ts';
@@ -14,8 +14,10 @@ import type { AppliedPositions } from './applied-positions.ts';
  */
 export const LEASE: Millis = seconds(300);
 const BELIEVED: Millis = seconds(240);
-/** Longest wait of a request for an answer. */
-const PATIENCE: Millis = seconds(2);
+/** Longest wait of a request for an answer of a database that is up: longer than its statements may take. */
+const PATIENCE: Millis = seconds(15);
+/** Before an exchange that failed is tried again. */
+const PAUSE: Millis = millis(50);
 /** Accounts in one transaction, each of which is a lock. */
 const MOST_ACCOUNTS = 100;
 
@@ -42,6 +44,8 @@ interface Waiting {
   readonly chain: readonly BudgetRule[];
   readonly estimate: Estimate;
   readonly answer: (asked: Asked) => void;
+  /** It was answered, or waits no longer. */
+  isOver: boolean;
 }
 
 /** One account of an exchange. */
@@ -68,20 +72,30 @@ export class Exchanges {
     this.#parts = parts;
   }
 
-  /** Asks for what a request needs on every shared budget of its chain. Resolves within two seconds; never rejects. */
+  /**
+   * Asks for what a request needs on every shared budget of its chain.
+   *
+   * While the database is away the answer is there at once: nobody answers. A database that is merely slow is waited for,
+   * since whoever goes on without its answer may pass the budget. Never rejects.
+   */
   cover(chain: readonly BudgetRule[], estimate: Estimate): Promise<Asked> {
     const { promise, resolve } = Promise.withResolvers<Asked>();
-    const timer = this.#parts.clock.after(PATIENCE, () => resolve('unanswered'));
-    const answer = (asked: Asked): void => {
-      timer.cancel();
-      resolve(asked);
+    const waiting: Waiting = {
+      chain,
+      estimate,
+      isOver: false,
+      answer: (asked) => {
+        if (waiting.isOver) return;
+        waiting.isOver = true;
+        timer.cancel();
+        this.#parts.onAsked(asked);
+        resolve(asked);
+      },
     };
-    this.#waiting.push({ chain, estimate, answer });
+    const timer = this.#parts.clock.after(PATIENCE, () => waiting.answer('unanswered'));
+    this.#waiting.push(waiting);
     if (!this.#isServing) void this.#serve();
-    return promise.then((asked) => {
-      this.#parts.onAsked(asked);
-      return asked;
-    });
+    return promise;
   }
 
   /** Reads what was spent of budgets, and changes what is held of them to what is due. Never rejects. */
@@ -113,10 +127,22 @@ export class Exchanges {
         asked = taken;
         return [...byRule].flatMap(([rule, waiting]) => this.#turn({ rule, isIdle: false }, waiting, position));
       });
-      if (turns === null && asked.length === 0) asked = this.#waiting.splice(0);
-      for (const { answer } of asked) answer(turns === null ? 'unanswered' : 'answered');
+      if (turns !== null) for (const { answer } of asked) answer('answered');
+      else await this.#disappoint(asked);
     }
     this.#isServing = false;
+  }
+
+  /** Nobody answered: those who wait go on without an answer, or, where there may be one yet, ask again. */
+  async #disappoint(asked: readonly Waiting[]): Promise<void> {
+    this.#waiting = [...asked, ...this.#waiting].filter(({ isOver }) => !isOver);
+    if (this.#isClosed || this.#parts.store.health().kind === 'down') {
+      for (const { answer } of this.#waiting.splice(0)) answer('unanswered');
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#parts.clock.after(PAUSE, resolve);
+    await promise;
   }
 
   /** The requests that have waited longest, as many as one transaction takes, and what they want of each budget. */

@@ -382,7 +382,7 @@ describe('an instance', () => {
     for (const unknownSpend of ['refuse', 'admit'] as const) {
       const fleet = new Fleet({ unknownSpend, size: 1 });
       await spent(fleet, 0, 10);
-      fleet.store.mishaps.push(...Array.from({ length: 10_000 }, () => 'refused' as const));
+      fleet.store.isDown = true;
       // What is held may be spent while the store is away.
       expect(await fleet.call(0, cost(100))).not.toBeNull();
       // Beyond it nobody can say.
@@ -398,6 +398,18 @@ describe('an instance', () => {
     }
   });
 
+  test('waits for a store that is slow or fails now and then, and passes nothing meanwhile', async () => {
+    const fleet = new Fleet();
+    await spent(fleet, 0, 10);
+    fleet.store.pace = 1_500;
+    fleet.store.mishaps.push('refused', 'refused');
+    const answers = [0, 1, 0, 1].map((index) => fleet.at(index).admit(fleet.chain, cost(600)));
+    await pass(fleet.clock, 60_000, 100);
+    expect((await Promise.all(answers)).filter((running) => running !== null).length).toBeLessThanOrEqual(1);
+    expect(fleet.used(KEY)).toBeLessThanOrEqual(1_000n);
+    fleet.stop();
+  });
+
   test('spends no part twice when the exchange after a write fails', async () => {
     const fleet = new Fleet({ unknownSpend: 'refuse' });
     for (let count = 0; count < 30; count++) await spent(fleet, 0, 10);
@@ -408,6 +420,7 @@ describe('an instance', () => {
     await written;
     fleet.store.mishaps.push(...Array.from({ length: 100 }, () => 'refused' as const));
     await pass(fleet.clock, 2_500, 50);
+    fleet.store.isDown = true;
     while ((await fleet.call(0, cost(10))) !== null);
     expect(fleet.used(KEY)).toBe(1_000n);
     fleet.stop();
