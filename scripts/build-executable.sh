@@ -12,8 +12,8 @@ esac
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 . bin/find-bun
-# The token counter starts its worker as a file beside itself; --root lays both out as start-worker.ts expects.
+# A worker is started as a file beside the program that starts it, so all are laid out in one folder.
 # A .env or bunfig.toml in the folder where it is started is not ours to obey.
 exec "$bun" --no-env-file --config=bin/bunfig.toml build --compile \
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-  --root src/tokens src/main.ts src/tokens/worker.ts --outfile "$out"
+  --entry-naming "[name].[ext]" src/main.ts src/tokens/worker.ts src/store/sqlite/thread.ts --outfile "$out"

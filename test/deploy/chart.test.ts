@@ -332,7 +332,7 @@ if (!hasHelm) {
           },
         },
       ]);
-      expect(read('src/cli/serve.ts')).toContain("'tollgate_requests_in_flight'");
+      expect(read('src/cli/metrics.ts')).toContain("'tollgate_requests_in_flight'");
       // A number of replicas in the workload would fight with the autoscaler at every upgrade.
       expect(workloadOf(objects).replicas).toBeUndefined();
     });

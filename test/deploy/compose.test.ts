@@ -173,11 +173,7 @@ describe('docker-compose.yml', () => {
         expect(target).toStartWith('/');
         if (!source.startsWith('.')) expect(volumes).toHaveProperty(source);
         else {
-          expect([name, source, existsSync(join(root, source)) || isOfMonitoring(source)]).toEqual([
-            name,
-            source,
-            true,
-          ]);
+          expect([name, source, existsSync(join(root, source))]).toEqual([name, source, true]);
           expect([source, mode]).toEqual([source, 'ro']);
         }
       }
@@ -214,8 +210,3 @@ describe('docker-compose.yml', () => {
     expect(read('Dockerfile')).toContain('VOLUME /data');
   });
 });
-
-/** Prometheus' and Grafana's files have tests of their own; their folder is enough here. */
-function isOfMonitoring(path: string): boolean {
-  return /^\.\/deploy\/(prometheus|grafana)\//.test(path);
-}

@@ -129,9 +129,7 @@ test('a PostgreSQL database of version 1 gets the tables that a new one has, and
     await first.close();
     const created = [await columns(), await keys()];
     expect(created[0]).toHaveLength(33);
-    await sql.unsafe(
-      `DROP TABLE ${NEW_TABLES.join(', ')}; DROP INDEX litellm_spendlogs_limited_idx`,
-    );
+    await sql.unsafe(`DROP TABLE ${NEW_TABLES.join(', ')}; DROP INDEX litellm_spendlogs_limited_idx`);
     await sql.unsafe('DELETE FROM litellm_deprecatedverificationtoken');
     await sql.unsafe('UPDATE litellm_schemaversion SET version = 1');
     const stepped = await open();
