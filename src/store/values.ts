@@ -80,8 +80,8 @@ function storableValue(value: unknown, kind: ColumnKind | undefined): SqliteValu
   return typeof value === 'string' ? storableText(value) : toSqlite(value);
 }
 
-/** The same text, nearly always: looking is cheaper than replacing. */
-function storableText(text: string): string {
+/** Text as it is stored: the same, nearly always, and looking is cheaper than replacing. */
+export function storableText(text: string): string {
   return text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 

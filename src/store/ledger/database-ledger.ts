@@ -7,7 +7,7 @@ import { withRetries } from '../retry.ts';
 import { customerTable } from '../schema/identity.ts';
 import { deadLetterTable, spendBucketTable, spendLogTable } from '../schema/spend.ts';
 import { nameOf, type Session } from '../session.ts';
-import { storableJson } from '../values.ts';
+import { storableJson, storableText } from '../values.ts';
 import { ACCOUNTS } from './accounts.ts';
 import { lockLedger } from './balance.ts';
 import { Months } from './months.ts';
@@ -135,7 +135,7 @@ async function addTotals(session: Session, entries: readonly LedgerEntry[]): Pro
  * nought, so it comes before this batch is added to its account.
  */
 async function createCustomers(session: Session, entries: readonly LedgerEntry[]): Promise<void> {
-  const ids = new Set(entries.flatMap(({ payer }) => payer.customerId ?? []));
+  const ids = new Set(entries.flatMap(({ payer }) => payer.customerId ?? []).map(storableText));
   if (ids.size === 0) return;
   const given = [...ids].map((user_id) => ({ user_id }));
   const inserted = await insertRows(session, customerTable, given, SKIP);
