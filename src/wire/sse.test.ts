@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import { type SseEvent, type SseFault, SseSplitter } from './sse.ts';
 
 interface Seen {
@@ -185,7 +186,7 @@ describe('any bytes', () => {
       fc.property(stream, (bytes) => {
         expect(comparable(split([bytes]).events)).toEqual(comparable(reference(bytes)));
       }),
-      { numRuns: 2000 },
+      fuzzed(2000),
     );
   });
 
@@ -198,7 +199,7 @@ describe('any bytes', () => {
         expect(split(pieces)).toEqual(whole);
         expect(split([...bytes].map((byte) => Buffer.from([byte])))).toEqual(whole);
       }),
-      { numRuns: 2000 },
+      fuzzed(2000),
     );
   });
 });
