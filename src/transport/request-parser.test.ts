@@ -94,6 +94,19 @@ test.each(SAMPLES.slice(3))('%s is refused, and nothing of it is handed out as w
   expect(ending).toBe(name === 'another version' ? 'EVERSION' : name === 'an endless head' ? 'EHEADERS' : 'EPROTO');
 });
 
+test.each([
+  ['close', false],
+  ['keep-alive, \tClose ', false],
+  ['keep-alive', true],
+  // A no-break space is no blank: for another reader this is another word.
+  ['keep-alive,\xa0close', true],
+])('after connection: %j another request may follow: %p', (value, canReuse) => {
+  const parser = new RequestParser(LIMIT, { onHead: () => {}, onData: () => {} });
+  parser.begin();
+  parser.push(bytes(`GET / HTTP/1.1\r\nhost: x\r\nconnection: ${value}\r\n\r\n`));
+  expect([parser.isDone, parser.canReuse]).toEqual([true, canReuse]);
+});
+
 describe('any split of the bytes gives the same requests and the same fault', () => {
   test.each(SAMPLES)('every single cut and byte by byte: %s', (_name, text) => {
     const all = bytes(text);

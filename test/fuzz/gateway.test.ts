@@ -5,7 +5,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts
 import { cutAt, damaged, fuzzed, fuzzTimeout, Tally } from '../support/fuzz.ts';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';
-import { readAnswers } from './answers.ts';
+import { readAnswers } from '../support/read-answers.ts';
 import { readRequests } from './reference-http.ts';
 import { TOKENS } from './request-samples.ts';
 

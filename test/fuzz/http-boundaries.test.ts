@@ -5,7 +5,7 @@ import type { ServerRequest } from '../../src/transport/server.ts';
 import { cutAt, damaged, fuzzed, fuzzTimeout, Tally } from '../support/fuzz.ts';
 import { httpBench, text } from '../support/http-bench.ts';
 import type { RawClient } from '../support/raw-client.ts';
-import { readAnswers } from './answers.ts';
+import { readAnswers } from '../support/read-answers.ts';
 import { type ReadRequest, readRequests } from './reference-http.ts';
 import { REQUESTS, TOKENS } from './request-samples.ts';
 

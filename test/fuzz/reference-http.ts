@@ -152,7 +152,8 @@ export function readResponse(sent: string): ReadResponse | Stop {
 
 function responseBody(fields: readonly Field[], head: { status: number; minor: number }, text: string): Body | Stop {
   const isFramed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(fields, name).length > 0);
-  const body = isFramed ? readBody(fields, head.minor, text) : { body: text, rest: '' };
+  const isBodiless = [204, 304].includes(head.status);
+  const body = isFramed ? readBody(fields, head.minor, isBodiless ? '' : text) : { body: text, rest: '' };
   // A length beside 204 and 304 tells of what is not sent; one that is none is refused there, too.
-  return body !== 'refused' && [204, 304].includes(head.status) ? { body: '', rest: text } : body;
+  return isBodiless && body !== 'refused' ? { body: '', rest: text } : body;
 }

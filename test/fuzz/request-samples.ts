@@ -18,12 +18,19 @@ export const REQUESTS: readonly string[] = [
 ];
 
 export const TOKENS: readonly string[] = [
-  ...['\r\n', '\n', '\r', '\r\n\r\n', '\n\n', ' ', '\t', ':', ';', ',', '\0', '\x0b', '\x7f', '\x80', '\xff'],
+  ...['\r\n', '\n', '\r', '\r\n\r\n', '\n\n', ' ', '\t', ':', ';', ',', '\0', '\x0b', '\x7f', '\x80', '\xa0', '\xff'],
   ...['content-length: 5\r\n', 'Content-Length: 0\r\n', 'content-length : 5\r\n', 'content-length: +5\r\n'],
   ...['content-length: 5, 5\r\n', 'content-length: 99999999999999999999\r\n', 'content-length:\r\n'],
   ...['transfer-encoding: chunked\r\n', 'Transfer-Encoding: Chunked\r\n', 'transfer-encoding: gzip, chunked\r\n'],
   ...['transfer-encoding: identity\r\n', 'transfer-encoding:\x0bchunked\r\n', 'transfer-encoding:\r\n chunked\r\n'],
-  ...['connection: close\r\n', 'connection: upgrade\r\n', 'host: y\r\n', 'expect: 100-continue\r\n', ' folded\r\n'],
+  ...[
+    'connection: close\r\n',
+    'connection: upgrade\r\n',
+    'connection:\xa0close\r\n',
+    'host: y\r\n',
+    'expect: 100-continue\r\n',
+    ' folded\r\n',
+  ],
   ...['0\r\n\r\n', '5\r\n', 'fffffffffffffffff\r\n', '0x5\r\n', '5 \r\n', '5;\r\n', '-1\r\n', 'HTTP/1.1', 'HTTP/1.0'],
   ...['HTTP/2.0', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', 'x'.repeat(300), '\u00e9'],
 ];
