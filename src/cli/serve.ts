@@ -3,7 +3,7 @@ import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
 import { renderFindings } from '../config/report.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
-import { seconds } from '../core/units.ts';
+import type { Millis } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
@@ -31,17 +31,12 @@ import { exposition, observeState, requestMeters } from './metrics.ts';
 import { openModels } from './models.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { observeProcess, watchEventLoop } from './process-metrics.ts';
+import { LEDGER_PATIENCE, readShutdownTimes, type ShutdownTimes, shutDown } from './shutdown.ts';
 import { statusPages } from './status-pages.ts';
 import { welcome } from './welcome.ts';
 
 const BODY_TIMEOUT_MS = 60_000;
 const IDLE_SECONDS = 75;
-/** How long running answers may go on after SIGTERM; with the last words under the 30 s that Kubernetes waits. */
-const STOP_PATIENCE = seconds(25);
-/** How long the last words of answers that did not end by then may take. */
-const LAST_WORDS = seconds(2);
-/** How long the last entries may take to be written; what is left is written by the next start. */
-const LEDGER_PATIENCE = seconds(2);
 
 type Environment = Io['env'];
 type LogLevel = Snapshot['server']['logLevel'];
@@ -73,6 +68,8 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
   if (loaded.snapshot.server.masterKey === null) return refuse(io, NO_MASTER_KEY);
   const outbound = readOutbound(env, io.readFile);
   if (typeof outbound === 'string') return refuse(io, outbound);
+  const shutdown = readShutdownTimes(env);
+  if (typeof shutdown === 'string') return refuse(io, shutdown);
   mkdirSync(args.dataDir, { recursive: true });
 
   const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
@@ -82,7 +79,7 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
   for (const warning of outbound.warnings) log.warn(warning);
   if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
 
-  const running = await start(args, loaded, log, { args, io, env, demo, outbound });
+  const running = await start(args, loaded, log, { args, io, env, demo, outbound, shutdown });
   if (typeof running === 'string') return refuse(io, running);
   io.write(welcome({ address: running.server, snapshot: running.current(), envFile: args.envFile, version: VERSION }));
   await running.stopped;
@@ -121,6 +118,7 @@ interface Sources {
   readonly env: Environment;
   readonly demo: Demo | null;
   readonly outbound: Outbound;
+  readonly shutdown: ShutdownTimes;
 }
 
 interface Demo {
@@ -188,6 +186,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   const reload = new ReloadState(registry);
   const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
   let isStopping = false;
+  let lastAsked: Millis | null = null;
   const rootPath = (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, '');
   const books = await openBooks({ dataDir: args.dataDir, env: sources.env, current, log, registry }).catch(messageOf);
   if (typeof books === 'string') return books;
@@ -244,6 +243,9 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
       books,
       configProblem: () => reload.problem,
       isStopping: () => isStopping,
+      onReadiness: () => {
+        lastAsked = systemClock.now();
+      },
       metrics: () => exposition(registry, systemClock),
     }),
   });
@@ -283,15 +285,17 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
 
   const stopped = untilSignal(log, () => watcher?.reload()).then(async () => {
     isStopping = true;
-    log.info('stopping: no new connections, running answers go on');
     watcher?.stop();
     models.close();
-    const lastCall = systemClock.after(STOP_PATIENCE, () => {
-      log.warn('ending the answers that still run', { running: gateway.running });
-      gateway.stop();
+    await shutDown(sources.shutdown, {
+      ...{ server, lastAsked, clock: systemClock },
+      onDrain: (window) => log.info('draining: readiness is red, requests are still taken', { window_ms: window }),
+      onStop: () => log.info('stopping: no new connections, running answers go on', { running: gateway.running }),
+      onLastCall() {
+        log.warn('ending the answers that still run', { running: gateway.running });
+        gateway.stop();
+      },
     });
-    await server.stop(STOP_PATIENCE + LAST_WORDS);
-    lastCall.cancel();
     upstream.close();
     stopWatching();
     await books.close(LEDGER_PATIENCE);

@@ -14,6 +14,8 @@ export interface StatusSources {
   /** Why the last edit of the configuration was not taken, or null. */
   configProblem(): string | null;
   isStopping(): boolean;
+  /** Somebody has asked for readiness. */
+  onReadiness(): void;
   metrics(): Promise<Uint8Array>;
 }
 
@@ -49,6 +51,7 @@ export function statusPages(sources: StatusSources): StatusPages {
       return { status: 200, body };
     },
     readiness() {
+      sources.onReadiness();
       const snapshot = sources.current();
       const problem = sources.configProblem();
       const { store, directory, ledger } = sources.books;

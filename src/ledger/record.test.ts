@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import { begunOf, entryOf, upTo } from '../../test/support/ledger.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import { millis, type NanoUsd } from '../core/units.ts';
@@ -37,6 +38,7 @@ describe('a record', () => {
       fc.property(entry, (each) => {
         expect(entries(recordOf(entryPayload(each)))).toEqual([each]);
       }),
+      fuzzed(100),
     );
   });
 
@@ -112,6 +114,7 @@ describe('a journal', () => {
           expect(at).toBe(bytes.length);
         },
       ),
+      fuzzed(100),
     );
   });
 

@@ -24,6 +24,7 @@ class H1Server implements GatewayServer, ConnectionHost {
   readonly #listener: Bun.TCPSocketListener<ServerConnection>;
   readonly #connections = new Set<ServerConnection>();
   readonly #sweep: ReturnType<typeof setInterval>;
+  #isDraining = false;
   #stopped: (() => void) | null = null;
   #dateSecond = 0;
   #date = '';
@@ -60,8 +61,8 @@ class H1Server implements GatewayServer, ConnectionHost {
     return this.#listener.hostname;
   }
 
-  get isStopping(): boolean {
-    return this.#stopped !== null;
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   now(): number {
@@ -77,7 +78,12 @@ class H1Server implements GatewayServer, ConnectionHost {
     return this.#date;
   }
 
+  drain(): void {
+    this.#isDraining = true;
+  }
+
   async stop(deadlineMs: number): Promise<void> {
+    this.drain();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopped = resolve;
     this.#listener.stop(false);

@@ -204,8 +204,9 @@ export function frameBody(minor: 0 | 1, headers: readonly HeaderPair[]): Framing
   };
 }
 
+/** Blanks are space and tab; `trim` would take a no-break space for one, where another reader sees another token. */
 function hasToken(list: string, token: string): boolean {
-  return list.split(',').some((item) => item.trim() === token);
+  return list.split(',').some((item) => trimmed(item, 0, item.length) === token);
 }
 
 function timeoutOf(keepAlive: string): number | null {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import type { RequestHead } from './http-grammar.ts';
 import { RequestParser } from './request-parser.ts';
 
@@ -47,7 +48,11 @@ const CHUNKS =
   'PUT /c HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nx-t: 1\r\n\r\n';
 const SAMPLES: readonly (readonly [string, string])[] = [
   ['three after another', GET + POST + CHUNKS + GET],
+  // The blank line was once taken for a fault when a packet ended inside it.
+  ['a blank line left over before a request', `${POST}\r\n${GET}`],
   ['HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n'],
+  ['two blank lines before a request', `\r\n\r\n${GET}`],
+  ['half a blank line before a request', `\r${GET}`],
   ['no host', 'GET / HTTP/1.1\r\n\r\n'],
   ['two hosts', 'GET / HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n'],
   ['two lengths', POST.replace('\r\n\r\n', '\r\ncontent-length: 5\r\n\r\n')],
@@ -83,10 +88,23 @@ test('one request after another: heads with names in lower case and values trimm
   expect(ending).toBe('open');
 });
 
-test.each(SAMPLES.slice(2))('%s is refused, and nothing of it is handed out as whole', (name, text) => {
+test.each(SAMPLES.slice(3))('%s is refused, and nothing of it is handed out as whole', (name, text) => {
   const { bodies, ending } = read([bytes(text)]);
   expect(bodies).toEqual([]);
   expect(ending).toBe(name === 'another version' ? 'EVERSION' : name === 'an endless head' ? 'EHEADERS' : 'EPROTO');
+});
+
+test.each([
+  ['close', false],
+  ['keep-alive, \tClose ', false],
+  ['keep-alive', true],
+  // A no-break space is no blank: for another reader this is another word.
+  ['keep-alive,\xa0close', true],
+])('after connection: %j another request may follow: %p', (value, canReuse) => {
+  const parser = new RequestParser(LIMIT, { onHead: () => {}, onData: () => {} });
+  parser.begin();
+  parser.push(bytes(`GET / HTTP/1.1\r\nhost: x\r\nconnection: ${value}\r\n\r\n`));
+  expect([parser.isDone, parser.canReuse]).toEqual([true, canReuse]);
 });
 
 describe('any split of the bytes gives the same requests and the same fault', () => {
@@ -113,7 +131,7 @@ describe('any split of the bytes gives the same requests and the same fault', ()
         const packets = places.slice(1).map((to, index) => all.subarray(places[index], to));
         expect(read(packets)).toEqual(read([all]));
       }),
-      { numRuns: 3000 },
+      fuzzed(3000),
     );
   });
 });
@@ -146,6 +164,6 @@ test('what came before on a connection changes nothing: heads are read as if the
       }
       expect(read(texts).heads).toEqual(alone);
     }),
-    { numRuns: 3000 },
+    fuzzed(3000),
   );
 });

@@ -25,6 +25,8 @@ const START = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)/;
 export class RequestParser extends MessageParser {
   readonly #sink: RequestSink;
   readonly #memory = new HeadMemory();
+  /** Bytes of a blank line before the request that have come, or 2 when none may come any more. */
+  #blank = 0;
   #canReuse = false;
 
   constructor(maxHeadBytes: number, sink: RequestSink) {
@@ -35,6 +37,7 @@ export class RequestParser extends MessageParser {
   /** Expects one request. */
   begin(): void {
     this.restart();
+    this.#blank = 0;
     this.#canReuse = false;
   }
 
@@ -49,9 +52,24 @@ export class RequestParser extends MessageParser {
    * @returns where the request ended or the packet did: bytes behind it are the next request. Or the fault.
    */
   push(packet: Buffer): number | MessageFault {
-    // A blank line before a request is left over from a careless client's last body (RFC 9112 §2.2).
-    const isBlank = this.isUnbegun && packet[0] === CR && packet[1] === LF;
-    return this.consume(packet, isBlank ? 2 : 0);
+    return this.#blank === 2 ? this.consume(packet, 0) : this.#pushFirst(packet);
+  }
+
+  /** One blank line before a request is left over from a careless client's last body (RFC 9112 §2.2). */
+  #pushFirst(packet: Buffer): number | MessageFault {
+    let at = 0;
+    if (this.#blank === 0 && packet[0] === CR) {
+      this.#blank = 1;
+      at = 1;
+    }
+    if (at === packet.length) return at;
+    if (this.#blank === 1 && packet[at] !== LF) {
+      this.halt();
+      return malformed('the request does not start with a method');
+    }
+    if (this.#blank === 1) at += 1;
+    this.#blank = 2;
+    return this.consume(packet, at);
   }
 
   protected override checkStart(bytes: Buffer): MessageFault | null {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import type { HeaderPair } from '../core/http.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { UpstreamFault } from './upstream.ts';
@@ -239,7 +240,7 @@ describe('any split of the bytes gives the same events', () => {
     const law = fc.property(damaged, fc.array(fc.nat(), { maxLength: 12 }), (whole, cuts) => {
       expect(read(split(whole, cuts))).toEqual(read([whole]));
     });
-    fc.assert(law, { numRuns: 3000 });
+    fc.assert(law, fuzzed(3000));
   });
 
   test('noise is never taken for an answer', () => {
@@ -248,7 +249,7 @@ describe('any split of the bytes gives the same events', () => {
       expect(reading.heads).toEqual([]);
       expect(['closed', 'malformed', 'too-large']).toContain(reading.ending);
     });
-    fc.assert(law, { numRuns: 500 });
+    fc.assert(law, fuzzed(500));
   });
 });
 
@@ -268,5 +269,5 @@ test('any body in any chunks comes out as it went in', () => {
       expect(reading.body).toBe(Buffer.concat(chunks).toString('latin1'));
     },
   );
-  fc.assert(law, { numRuns: 500 });
+  fc.assert(law, fuzzed(500));
 });

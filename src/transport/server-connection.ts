@@ -11,7 +11,8 @@ import { SocketWriter } from './socket-writer.ts';
 export interface ConnectionHost {
   readonly options: ServerOptions;
   readonly handler: Handler;
-  readonly isStopping: boolean;
+  /** Whether each answer is to be the last of its connection. */
+  readonly isDraining: boolean;
   /** Monotonic, milliseconds. */
   now(): number;
   /** The `date` header of this second. */
@@ -27,6 +28,8 @@ const MAX_EARLY_BYTES = 65_536;
 const LONGEST_HEAD = 12_000;
 /** How long a client has for reading the last answer before the connection is closed under it, milliseconds. */
 const LINGER = 2000;
+/** How long a connection over which nothing has come yet is kept when the server stops, milliseconds. */
+const NEWCOMER = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 /** A body up to this size leaves in one write with its head. */
 const SMALL_BODY = 65_536;
@@ -132,7 +135,9 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
   stop(): void {
     this.#isLast = true;
     if (this.#state !== 'idle' || !this.#parser.isUnbegun) return;
-    if (this.#writer.hasBacklog) this.#linger();
+    // The first request of a new connection is on its way more likely than not.
+    if (!this.#isDispatched) this.deadline = Math.min(this.deadline, this.#host.now() + NEWCOMER);
+    else if (this.#writer.hasBacklog) this.#linger();
     else this.#socket.end();
   }
 
@@ -145,7 +150,7 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
   onHead(head: RequestHead): void {
     this.#state = 'serving';
     this.deadline = NEVER;
-    this.#isLast ||= !this.#parser.canReuse || this.#host.isStopping;
+    this.#isLast ||= !this.#parser.canReuse || this.#host.isDraining;
     this.#isOldClient = head.minor === 0;
     this.#isDispatched = false;
     this.#request = new H1Request(head, this);
@@ -239,7 +244,9 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
   }
 
   #discard(): void {
-    if (this.#parser.isDone) this.#next();
+    if (!this.#parser.isDone) return;
+    if (this.#isLast) this.#linger();
+    else this.#next();
   }
 
   #next(): void {
@@ -311,7 +318,7 @@ export class ServerConnection implements RequestSink, RequestOwner, StreamOwner 
     this.#request?.answered();
     this.#request = null;
     this.#stream = null;
-    if (this.#isLast || this.#host.isStopping) this.#linger();
+    if (this.#isLast) this.#linger();
     else if (this.#parser.isDone) this.#next();
     else {
       this.#state = 'discarding';

@@ -16,6 +16,8 @@ export interface ServerOptions {
 export interface GatewayServer {
   readonly port: number;
   readonly hostname: string;
+  /** From now on each answer is the last of its connection and says so; accepting goes on. */
+  drain(): void;
   /** Stops accepting; running answers go on. Resolves when all are done or `deadlineMs` has passed, then forces. */
   stop(deadlineMs: number): Promise<void>;
 }

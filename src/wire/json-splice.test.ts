@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { type Edit, type JsonBody, scanObject } from './json-splice.ts';
 
@@ -196,7 +197,7 @@ describe('any object', () => {
         const after = JSON.parse(spliced(text, edits)) as JsonObject;
         expect(sorted(Object.entries(after))).toEqual(sorted(edited(JSON.parse(text), edits)));
       }),
-      { numRuns: 500 },
+      fuzzed(500),
     );
   });
 
@@ -214,7 +215,7 @@ describe('any object', () => {
         }
         if (kept.length === members.length && !edits.some((each) => each.kind === 'set')) expect(after).toBe(text);
       }),
-      { numRuns: 500 },
+      fuzzed(500),
     );
   });
 
@@ -225,7 +226,7 @@ describe('any object', () => {
         const json = JSON.parse(text) as JsonObject;
         expect(sorted(scanned.keys().map((name) => [name, scanned.value(name)]))).toEqual(sorted(Object.entries(json)));
       }),
-      { numRuns: 500 },
+      fuzzed(500),
     );
   });
 });
@@ -271,7 +272,7 @@ describe('any bytes', () => {
         if (scanned.kind === 'fault') expect(scanned.message).toContain('twice');
         else expect(scanned.json()).toEqual(parsed);
       }),
-      { numRuns: 5000 },
+      fuzzed(5000),
     );
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { fuzzed } from '../../test/support/fuzz.ts';
 import { type SseEvent, type SseFault, SseSplitter } from './sse.ts';
 
 interface Seen {
@@ -114,6 +115,20 @@ describe('the limit on one event', () => {
     expect(fault).toEqual({ kind: 'fault', message: 'an event is larger than 100 bytes' });
   });
 
+  // Once a crash: the last event was dispatched although it had been given up.
+  test.each([
+    ['with both within the limit', 'data: 1234', null],
+    ['without both one too large', 'data: 12345', 'an event is larger than 12 bytes'],
+    ['without both two too large', 'data: 123456', 'an event is larger than 12 bytes'],
+    ['without the blank line one too large', 'data: 12345\n', 'an event is larger than 12 bytes'],
+  ])('counts the line ends that a last event lacks: %s', (_name, text, fault) => {
+    for (const pieces of [[Buffer.from(text)], [...text].map((character) => Buffer.from(character))]) {
+      const found = split(pieces, 12);
+      expect(found.fault?.message ?? null).toBe(fault);
+      expect(found.events.length).toBe(fault === null ? 1 : 0);
+    }
+  });
+
   test('does not count comments, which are dropped as they come', () => {
     const comment = Buffer.from(`: ${'keep-alive '.repeat(50)}`);
     const { events, fault } = split([comment, comment, Buffer.from('\ndata: a\n\n')], 100);
@@ -185,7 +200,7 @@ describe('any bytes', () => {
       fc.property(stream, (bytes) => {
         expect(comparable(split([bytes]).events)).toEqual(comparable(reference(bytes)));
       }),
-      { numRuns: 2000 },
+      fuzzed(2000),
     );
   });
 
@@ -198,7 +213,7 @@ describe('any bytes', () => {
         expect(split(pieces)).toEqual(whole);
         expect(split([...bytes].map((byte) => Buffer.from([byte])))).toEqual(whole);
       }),
-      { numRuns: 2000 },
+      fuzzed(2000),
     );
   });
 });

@@ -97,7 +97,8 @@ export class SseSplitter {
     const tail = tailOf(this.#pending, this.#pendingLength);
     if (tail !== 'blank-cr')
       this.#append(Buffer.from(tail === 'in-line' ? '\n\n' : '\n'), 0, tail === 'in-line' ? 2 : 1);
-    this.#dispatchPending(onEvent);
+    // The line ends that were missing may be what is too much.
+    if (this.#fault === null) this.#dispatchPending(onEvent);
     return this.#fault;
   }
 

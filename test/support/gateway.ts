@@ -21,7 +21,7 @@ export interface TestGateway {
   until(text: string): Promise<void>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   chat(body: Record<string, unknown>, headers?: Record<string, string>): Promise<Response>;
-  signal(signal: 'SIGHUP' | 'SIGTERM'): void;
+  signal(signal: 'SIGHUP' | 'SIGTERM' | 'SIGINT'): void;
   /** Its exit code, once it has ended. */
   readonly exited: Promise<number>;
   /** Ends it and gives its exit code. */
@@ -56,7 +56,7 @@ export async function startGateway(
     ],
     {
       cwd: folder,
-      env: { PATH: process.env.PATH ?? '', LITELLM_MASTER_KEY: MASTER_KEY, ...env },
+      env: { PATH: process.env.PATH ?? '', LITELLM_MASTER_KEY: MASTER_KEY, TOLLGATE_DRAIN_SECONDS: '0', ...env },
       stdout: 'pipe',
       stderr: 'pipe',
     },

@@ -151,7 +151,7 @@ export const generalSettings = {
     'true: every stream ends with its usage; false: usage is never asked for. Default: asked for, and hidden from clients that did not ask.',
   ),
   disable_retry_on_max_parallel_request_limit_error: ignored(truth, 'of an old limiter'),
-  enable_drain_endpoint: later(truth, '/health/drain'),
+  enable_drain_endpoint: ignored(truth, 'SIGTERM drains by itself: TOLLGATE_DRAIN_SECONDS'),
   coordination_redis: later(map, 'state shared through Redis'),
   dangerously_permit_weak_or_unset_master_key: later(truth, 'a start without a master key'),
   assumed_price: mapRow(assumedPrice, {
