@@ -29,6 +29,7 @@ import { hexId } from './hex-id.ts';
 import { authenticator } from './identify.ts';
 import type { Io } from './io.ts';
 import { openModels } from './models.ts';
+import { openObservers } from './observers.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { statusPages } from './status-pages.ts';
 import { welcome } from './welcome.ts';
@@ -41,6 +42,8 @@ const STOP_PATIENCE = seconds(25);
 const LAST_WORDS = seconds(2);
 /** How long the last entries may take to be written; what is left is written by the next start. */
 const LEDGER_PATIENCE = seconds(2);
+/** How long callbacks may take for their last records; what is left is lost, and counted. */
+const CALLBACK_PATIENCE = seconds(2);
 
 type Environment = Io['env'];
 type LogLevel = Snapshot['server']['logLevel'];
@@ -205,6 +208,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   };
   const whole = loadConfig(options);
   if (whole.kind === 'loaded') snapshot = { ...whole.snapshot, version: 1 };
+  const observers = openObservers(registry, log);
+  observers.apply(snapshot);
 
   const ports = {
     snapshots: { current },
@@ -213,10 +218,11 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     ledger: {
       canAccept: books.entries.canAccept,
       begin: books.entries.begin,
-      record(entry) {
-        books.entries.record(entry);
+      record(entry, trace) {
+        books.entries.record(entry, trace);
         metrics.request(entry);
-        logRequest(log, entry);
+        logRequest(log, entry, trace);
+        observers.record(entry, trace);
       },
     },
     log: gatewayLog(log),
@@ -272,6 +278,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     reload.taken();
     if (next.snapshot.fingerprint === snapshot.fingerprint) return;
     snapshot = { ...next.snapshot, version: snapshot.version + 1 };
+    log.setLevel(logLevel(args, next));
+    observers.apply(snapshot);
     health.prune(snapshot.deployments.keys());
     loads.prune(snapshot.deployments.keys());
     usageRefusals.prune(snapshot.deployments.keys());
@@ -294,7 +302,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     await server.stop(STOP_PATIENCE + LAST_WORDS);
     lastCall.cancel();
     upstream.close();
-    await books.close(LEDGER_PATIENCE);
+    await Promise.all([books.close(LEDGER_PATIENCE), observers.close(CALLBACK_PATIENCE)]);
   });
   return { server, stopped, current };
 }

@@ -10,6 +10,7 @@ import {
   type Snapshot,
   type WildcardGroup,
 } from '../../src/core/snapshot.ts';
+import { NO_TELEMETRY } from '../../src/core/telemetry-settings.ts';
 import { type Millis, millis, seconds } from '../../src/core/units.ts';
 import { NO_CONTROLS, type RouteRequest, type RoutingControls } from '../../src/router/route.ts';
 
@@ -103,6 +104,7 @@ export function snapshotOf(
       requireUser: false,
     },
     billing: NO_TERMS,
+    telemetry: NO_TELEMETRY,
   };
 }
 
