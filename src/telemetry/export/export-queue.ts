@@ -121,7 +121,7 @@ export class ExportQueue<Item> {
     this.#timer = clock.after(isEnough ? millis(0) : limits.delay, () => {
       this.#timer = null;
       this.#isHurried = false;
-      this.#isDue = true;
+      this.#isDue = !isEnough;
       this.#start();
     });
   }
