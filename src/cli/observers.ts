@@ -18,7 +18,7 @@ export interface Observers {
   close(patience: Millis): Promise<void>;
 }
 
-/** Tracing, callbacks and alerts, as the configuration has them. */
+/** Tracing and callbacks, as the configuration has them. */
 export function openObservers(registry: MetricsRegistry, log: Logger): Observers {
   const shared = { send, clock: systemClock, random: Math.random, registry };
   const callbacks = new Callbacks({

@@ -19,7 +19,7 @@ const callbacks = (text: string, env: Readonly<Record<string, string>> = {}) =>
 
 describe('spans', () => {
   test('go nowhere unless somebody says so', () => {
-    expect(load('')).toMatchObject({ telemetry: { callbacks: [], sampling: null, alerting: null }, warnings: [] });
+    expect(load('')).toMatchObject({ telemetry: { callbacks: [], sampling: null }, warnings: [] });
   });
 
   test.each([
@@ -94,6 +94,11 @@ describe('callbacks', () => {
     expect(callbacks(text, generic)).toEqual([{ name: 'generic_api', wants: 'all', url: 'http://g/', headers: {} }]);
   });
 
+  test('otel of one list hears of that end alone, although its address is in the environment', () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' };
+    expect(callbacks('litellm_settings: {failure_callback: [otel]}\n', env)[0]?.wants).toBe('failure');
+  });
+
   test('may be one name that is no list', () => {
     expect(callbacks('litellm_settings: {success_callback: generic_api}\n', generic)[0]?.wants).toBe('success');
   });
@@ -122,42 +127,5 @@ describe('callbacks', () => {
     );
     expect(prints[0]).toBe(prints[2]);
     expect(prints[0]).not.toBe(prints[1]);
-  });
-});
-
-describe('alerts', () => {
-  test('have LiteLLM’s defaults', () => {
-    const { telemetry, warnings } = load('general_settings: {alerting: [slack]}\n', {
-      SLACK_WEBHOOK_URL: 'https://s/x',
-    });
-    expect(warnings).toEqual([]);
-    expect(telemetry.alerting).toMatchObject({
-      ...{ webhook: null, slowAfter: 300_000, dailyReportEvery: 43_200_000, budgetTtl: 86_400_000, outageTtl: 60_000 },
-      ...{ minorOutage: 5, majorOutage: 10 },
-    });
-    expect(telemetry.alerting?.slack?.reveal()).toBe('https://s/x');
-    expect(telemetry.alerting?.types.size).toBe(7);
-  });
-
-  test.each([
-    ['{alerting: [slack]}', 'SLACK_WEBHOOK_URL is not set, so that no alert goes there.'],
-    ['{alerting: [webhook]}', 'LITELLM_BUDGET_ALERT_WEBHOOK or WEBHOOK_URL is not set, so that no alert goes there.'],
-    ['{alerting: [email]}', 'email is not honoured: alerts go to slack and webhook only.'],
-  ])('%s cannot be sent: a warning', (general, warning) => {
-    const { telemetry, warnings } = load(`general_settings: ${general}\n`);
-    expect(telemetry.alerting).toBeNull();
-    expect(warnings).toEqual([warning]);
-  });
-
-  test('of types that are not built are reported, and the address of one type is not repeated', () => {
-    const env = { SLACK_WEBHOOK_URL: 'https://s/x' };
-    const text = 'general_settings: {alerting: [slack], alert_types: [llm_too_slow, new_team_created]}\n';
-    const { telemetry, warnings } = load(text, env);
-    expect([...(telemetry.alerting?.types ?? [])]).toEqual(['llm_too_slow']);
-    expect(warnings).toEqual([expect.stringContaining('Not honoured: new_team_created.')]);
-    const map = '{alerting: [slack], alert_to_webhook_url: {llm_too_slow: "canary", odd: "https://h/canary"}}';
-    expect(
-      JSON.stringify(valid(loadText(`model_list: []\ngeneral_settings: ${map}\n`, { env })).findings),
-    ).not.toContain('canary');
   });
 });

@@ -4,7 +4,6 @@ import { Secret } from '../core/secret.ts';
 import type { CallbackKind, CallbackSettings, SecretHeaders, TelemetrySettings } from '../core/telemetry-settings.ts';
 import type { Sampling } from '../core/trace-context.ts';
 import { VERSION } from '../core/version.ts';
-import { compileAlerting } from './alerting.ts';
 import { type Environment, firstVariable, variable } from './environment.ts';
 import type { Findings } from './findings.ts';
 import { isHttp } from './http-address.ts';
@@ -20,7 +19,7 @@ interface Sources {
 }
 
 /**
- * Tracing, callbacks and alerts: names from the file, addresses and credentials from LiteLLM's and OpenTelemetry's variables.
+ * Tracing and callbacks: names from the file, addresses and credentials from LiteLLM's and OpenTelemetry's variables.
  *
  * A receiver that cannot be used is a warning and left out: nothing here keeps a gateway from starting.
  */
@@ -31,25 +30,19 @@ export function compileTelemetry(sources: Sources): TelemetrySettings {
     sampling: hasSpans ? samplingOf(sources) : null,
     resource: resourceOf(sources.environment),
     callbacks,
-    alerting: compileAlerting(sources),
   };
   return { ...settings, fingerprint: fingerprintOf(settings) };
 }
 
 /** Credentials count too: a rotated key has to reach who sends. */
 function fingerprintOf(settings: Omit<TelemetrySettings, 'fingerprint'>): string {
-  const text = JSON.stringify(settings, (_key, value: unknown) => {
-    if (value instanceof Map || value instanceof Set) return [...value];
-    return value;
-  });
-  const hash = createHash('sha256').update(text);
+  const hash = createHash('sha256').update(JSON.stringify(settings));
   for (const secret of secretsOf(settings)) hash.update('\0').update(secret.reveal());
   return hash.digest('hex');
 }
 
 function secretsOf(value: unknown): readonly Secret[] {
   if (value instanceof Secret) return [value];
-  if (value instanceof Map || value instanceof Set || Array.isArray(value)) return [...value].flatMap(secretsOf);
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsOf) : [];
 }
 
@@ -67,13 +60,13 @@ const CALLBACKS: Readonly<Record<string, { readonly name: string; make(sources: 
   s3_v2: { name: 's3', make: bucket },
 };
 
-/** The names that are honoured, for documents and messages. */
-export const CALLBACK_NAMES = [...Object.keys(CALLBACKS), 'prometheus'];
+/** The names that are honoured, for messages. */
+const CALLBACK_NAMES = [...Object.keys(CALLBACKS), 'prometheus'];
 
 function compileCallbacks(sources: Sources): readonly CallbackSettings[] {
   const wanted = wantedCallbacks(sources);
   const { environment, findings } = sources;
-  if (tracesByVariable(environment)) wanted.set('otel', { wants: 'all', path: [] });
+  if (!wanted.has('otel') && tracesByVariable(environment)) wanted.set('otel', { wants: 'all', path: [] });
   const made: CallbackSettings[] = [];
   for (const [key, { wants, path }] of wanted) {
     const { name, make } = CALLBACKS[key] as (typeof CALLBACKS)[string]; // only known names are wanted

@@ -1,8 +1,7 @@
 import type { Secret } from './secret.ts';
 import type { Sampling } from './trace-context.ts';
-import type { Millis } from './units.ts';
 
-/** What is told to the outside of requests and troubles: tracing, callbacks, alerts. */
+/** What is told to the outside of requests: tracing and callbacks. */
 export interface TelemetrySettings {
   /** SHA-256 over everything here, credentials included, hex: whoever sends starts anew only when it differs. */
   readonly fingerprint: string;
@@ -11,8 +10,6 @@ export interface TelemetrySettings {
   /** What spans say of this service (`service.name` and the like). */
   readonly resource: Readonly<Record<string, string>>;
   readonly callbacks: readonly CallbackSettings[];
-  /** Null: nobody is alerted. */
-  readonly alerting: AlertSettings | null;
 }
 
 /** Nothing is told to anybody. */
@@ -21,7 +18,6 @@ export const NO_TELEMETRY: TelemetrySettings = {
   sampling: null,
   resource: {},
   callbacks: [],
-  alerting: null,
 };
 
 export type SecretHeaders = readonly (readonly [name: string, value: Secret])[];
@@ -54,32 +50,4 @@ export interface BucketSettings {
   readonly path: string;
   /** Whether the team's name stands in the key. */
   readonly usesTeamPrefix: boolean;
-}
-
-/** LiteLLM's types of alert that exist here. */
-export const ALERT_TYPES = [
-  'llm_exceptions',
-  'llm_too_slow',
-  'budget_alerts',
-  'db_exceptions',
-  'daily_reports',
-  'cooldown_deployment',
-  'outage_alerts',
-] as const;
-
-export type AlertType = (typeof ALERT_TYPES)[number];
-
-export interface AlertSettings {
-  readonly slack: Secret | null;
-  readonly webhook: Secret | null;
-  /** `alert_to_webhook_url`: Slack addresses of single types, instead of the one for all. */
-  readonly slackByType: ReadonlyMap<AlertType, readonly Secret[]>;
-  readonly types: ReadonlySet<AlertType>;
-  /** An answer that took longer is slow. */
-  readonly slowAfter: Millis;
-  readonly dailyReportEvery: Millis;
-  readonly budgetTtl: Millis;
-  readonly outageTtl: Millis;
-  readonly minorOutage: number;
-  readonly majorOutage: number;
 }

@@ -172,3 +172,13 @@ function signatureOf(request: Received | undefined): string {
   for (const part of [...scope.split('/'), toSign]) key = createHmac('sha256', key).update(part).digest();
   return key.toString('hex');
 }
+
+test('the log level follows an edit of the file, without a restart', async () => {
+  gateway = await startGateway(config('general_settings: {log_level: error}\n'));
+  await gateway.chat({ model: 'chat' }, { 'x-litellm-call-id': 'before' });
+  writeFileSync(gateway.configPath, config('general_settings: {log_level: info}\n'));
+  await gateway.until('configuration swapped');
+  await gateway.chat({ model: 'chat' }, { 'x-litellm-call-id': 'after' });
+  await gateway.until('"call_id":"after"');
+  expect(gateway.output()).not.toContain('"call_id":"before"');
+});

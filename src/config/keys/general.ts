@@ -1,21 +1,6 @@
 import { z } from 'zod';
-import { ALERT_TYPES } from '../../core/telemetry-settings.ts';
 import { approximated, honoured, ignored, later, mapRow } from '../table.ts';
-import {
-  anything,
-  looseText,
-  map,
-  mapOf,
-  maps,
-  oneOf,
-  positive,
-  price,
-  seconds,
-  text,
-  texts,
-  timeLimit,
-  truth,
-} from '../values.ts';
+import { anything, looseText, map, maps, oneOf, positive, price, seconds, text, texts, truth } from '../values.ts';
 
 /** Keys of `general_settings` (litellm.md §1.9), and ours. */
 
@@ -43,19 +28,6 @@ const megabytes = z.union(
   ],
   SIZE,
 );
-
-const NO_REGIONS = 'deployments have no region here';
-const alertingArgs = {
-  daily_report_frequency: honoured(timeLimit, 'Seconds between reports. Default 43200.'),
-  budget_alert_ttl: honoured(seconds, 'Seconds in which a mark of a budget is told to Slack once. Default 86400.'),
-  outage_alert_ttl: honoured(timeLimit, 'Seconds in which failures of a deployment are counted. Default 60.'),
-  minor_outage_alert_threshold: honoured(positive, 'Failures that make a minor outage. Default 5.'),
-  major_outage_alert_threshold: honoured(positive, 'Failures that make a major outage. Default 10.'),
-  report_check_interval: ignored(seconds, 'reports come on time'),
-  region_outage_alert_ttl: ignored(seconds, NO_REGIONS),
-  max_outage_alert_list_size: ignored(positive, 'failures are counted, not listed'),
-  log_to_console: ignored(truth, 'what is alerted of is logged anyway'),
-};
 
 const assumedPrice = {
   input_cost_per_token: honoured(price, '(Tollgate) US dollars for one input token.'),
@@ -109,20 +81,11 @@ export const generalSettings = {
     'LLM requests that may run at once; one more gets 503. Default 10,000 (LiteLLM: no limit).',
   ),
   token_rate_limit_type: later(oneOf(['total', 'input', 'output']), KEYS),
-  alerting: approximated(
-    texts,
-    'Who is alerted: `slack` at SLACK_WEBHOOK_URL, `webhook` at WEBHOOK_URL. Budget alerts go to the webhook without it.',
-  ),
-  alerting_threshold: honoured(seconds, 'Seconds after which an answer is slow. Default 300.'),
-  alert_types: approximated(
-    texts,
-    `Which alerts: ${ALERT_TYPES.map((type) => `\`${type}\``).join(', ')}. Default: all.`,
-  ),
-  alert_to_webhook_url: honoured(
-    mapOf(z.union([text, texts], { error: 'an address or a list of them' }), 'a map of types of alert to addresses'),
-    'Slack addresses of single types.',
-  ),
-  alerting_args: mapRow(alertingArgs, { fate: 'honoured', note: 'Numbers of the alerts.' }),
+  alerting: later(texts, ALERTS),
+  alerting_threshold: later(seconds, ALERTS),
+  alert_types: later(texts, ALERTS),
+  alert_to_webhook_url: later(map, ALERTS),
+  alerting_args: later(map, ALERTS),
   alert_type_config: later(map, ALERTS),
   spend_report_frequency: later(looseText, ALERTS),
   background_health_checks: later(truth, PROBES),
