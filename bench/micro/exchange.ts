@@ -160,9 +160,9 @@ function gateway(level: 'error' | 'info'): BenchGateway {
     ledger: {
       canAccept: () => null,
       begin() {},
-      record(entry) {
+      record(entry, trace) {
         metrics.request(entry);
-        logRequest(log, entry);
+        logRequest(log, entry, trace);
       },
     },
     log: { retryDelay() {}, internalError: ({ error }) => console.error(error) },

@@ -1,13 +1,10 @@
-import { Alerter, type Headers, type Webhook } from '../control/alerts/alerter.ts';
-import { seconds } from '../core/units.ts';
+import { Alerter, type Webhook } from '../control/alerts/alerter.ts';
 import type { BudgetAlert } from '../metering/budget.ts';
 import type { Store } from '../store/store.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { systemClock } from '../transport/system-clock.ts';
 import type { Io } from './io.ts';
-
-/** How long a receiver may take to answer; well under the lease of a delivery. */
-const ANSWER_WITHIN = seconds(10);
+import { send } from './send.ts';
 
 /** Who is told of budgets that passed a mark. */
 export interface Alerts {
@@ -24,7 +21,7 @@ export function openAlerts(store: Store, env: Io['env'], log: Logger): Alerts {
     webhook,
     clock: systemClock,
     random: Math.random,
-    post,
+    post: async (url, headers, body) => (await send({ method: 'POST', url, headers, body })).status,
     log: {
       failed: (alert, reason) => log.warn('a budget alert was not delivered; it is sent again', { alert, reason }),
       lost: (alert, reason) => log.error('a budget alert is given up', { alert, reason }),
@@ -38,12 +35,4 @@ function webhookOf(env: Io['env']): Webhook | null {
   const url = [env.LITELLM_BUDGET_ALERT_WEBHOOK, env.WEBHOOK_URL].find((each) => each !== undefined && each !== '');
   const key = env.LITELLM_BUDGET_ALERT_SECRET ?? '';
   return url === undefined ? null : { url, key: key === '' ? null : key };
-}
-
-async function post(url: string, headers: Headers, body: string): Promise<number> {
-  const signal = AbortSignal.timeout(ANSWER_WITHIN);
-  // A redirect would carry the alert somewhere that nobody configured.
-  const response = await fetch(url, { method: 'POST', headers: { ...headers }, body, signal, redirect: 'manual' });
-  await response.body?.cancel();
-  return response.status;
 }

@@ -4,6 +4,7 @@ import { renderFindings } from '../config/report.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
+import { seconds } from '../core/units.ts';
 import { VERSION } from '../core/version.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewayPorts } from '../gateway/ports.ts';
@@ -29,6 +30,7 @@ import { authenticator } from './identify.ts';
 import type { Io } from './io.ts';
 import { exposition, observeState, requestMeters } from './metrics.ts';
 import { openModels } from './models.ts';
+import { openObservers } from './observers.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { observeProcess, watchEventLoop } from './process-metrics.ts';
 import { LEDGER_PATIENCE, readShutdownTimes, type ShutdownTimes, shutDown } from './shutdown.ts';
@@ -37,6 +39,8 @@ import { welcome } from './welcome.ts';
 
 const BODY_TIMEOUT_MS = 60_000;
 const IDLE_SECONDS = 75;
+/** How long callbacks may take for their last records; what is left is lost, and counted. */
+const CALLBACK_PATIENCE = seconds(2);
 
 type Environment = Io['env'];
 type LogLevel = Snapshot['server']['logLevel'];
@@ -204,6 +208,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
   };
   const whole = loadConfig(options);
   if (whole.kind === 'loaded') snapshot = { ...whole.snapshot, version: 1 };
+  const observers = openObservers(registry, log);
+  observers.apply(snapshot);
 
   const { requests, attempts } = requestMeters(registry, current, books.directory.roster);
   const ports = {
@@ -213,10 +219,11 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     ledger: {
       canAccept: books.entries.canAccept,
       begin: books.entries.begin,
-      record(entry) {
-        books.entries.record(entry);
+      record(entry, trace) {
+        books.entries.record(entry, trace);
         requests.request(entry);
-        logRequest(log, entry);
+        logRequest(log, entry, trace);
+        observers.record(entry, trace);
       },
     },
     log: gatewayLog(log),
@@ -271,6 +278,8 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     reload.taken();
     if (next.snapshot.fingerprint === snapshot.fingerprint) return;
     snapshot = { ...next.snapshot, version: snapshot.version + 1 };
+    log.setLevel(logLevel(args, next));
+    observers.apply(snapshot);
     health.prune(snapshot.deployments.keys());
     loads.prune(snapshot.deployments.keys());
     usageRefusals.prune(snapshot.deployments.keys());
@@ -298,7 +307,7 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     });
     upstream.close();
     stopWatching();
-    await books.close(LEDGER_PATIENCE);
+    await Promise.all([books.close(LEDGER_PATIENCE), observers.close(CALLBACK_PATIENCE)]);
   });
   return { server, stopped, current };
 }

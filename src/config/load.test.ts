@@ -85,7 +85,8 @@ describe('unknown keys', () => {
 
 describe('the typical file', () => {
   test('has no error and only the warnings that it deserves', () => {
-    const env = { ...ENV, AZURE_PROD_KEY: 'p', REAL_TOKEN: 'Bearer t' };
+    const langfuse = { LANGFUSE_PUBLIC_KEY: 'pk', LANGFUSE_SECRET_KEY: 'sk' };
+    const env = { ...ENV, ...langfuse, AZURE_PROD_KEY: 'p', REAL_TOKEN: 'Bearer t' };
     const result = valid(loadText(fixture('typical'), { env }));
     expect(result.findings.map(({ message }) => message)).toEqual(['only for staging; LITELLM_ENVIRONMENT is unset']);
     expect([...result.snapshot.groups.keys()] as string[]).toEqual(['gpt-4o', 'local', 'staging-only']);

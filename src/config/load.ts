@@ -19,6 +19,7 @@ import { compileServer } from './server.ts';
 import { canonicalSpelling } from './spellings.ts';
 import { compileStored, type StoredLayer, type StoredModel, storedProblem, withStoredCredentials } from './stored.ts';
 import { rowAt } from './table.ts';
+import { compileTelemetry } from './telemetry.ts';
 import { EMPTY_MAP, isUnset, keyPlace, locate, type MapTree, NOWHERE, type Path, plain, scalars } from './tree.ts';
 
 export interface LoadOptions {
@@ -83,6 +84,7 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
   checkNames(names, spelled.tree, findings);
   const { contextUsesOrdinaryChain } = spelled;
   const routing = compileRouting(file, deployments, { environment, findings, contextUsesOrdinaryChain });
+  const telemetry = compileTelemetry({ file, tree: spelled.tree, environment, findings });
   if (findings.hasErrors) return { kind: 'invalid', findings: sorted(findings), files: sources.files };
   const files = fingerprint(sources.texts);
   return {
@@ -93,6 +95,7 @@ export function loadConfig(options: LoadOptions): Loaded | Invalid {
       routing,
       server,
       billing: compileBilling(file),
+      telemetry,
     },
     filesFingerprint: files,
     findings: sorted(findings),

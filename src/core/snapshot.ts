@@ -3,6 +3,7 @@ import type { DeploymentId, GroupName, ProviderId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { BillingTerms, Price } from './price.ts';
 import type { Secret } from './secret.ts';
+import type { TelemetrySettings } from './telemetry-settings.ts';
 import type { Millis } from './units.ts';
 
 /**
@@ -23,6 +24,7 @@ export interface Snapshot {
   readonly routing: RoutingSettings;
   readonly server: ServerSettings;
   readonly billing: BillingTerms;
+  readonly telemetry: TelemetrySettings;
 }
 
 /** Deployments that share one public name. Disabled ones are listed here and never picked. */

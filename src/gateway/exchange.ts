@@ -6,6 +6,7 @@ import type { RequestEnd } from '../core/ledger-entry.ts';
 import { describe, type Failure, type Outcome, verdict } from '../core/outcome.ts';
 import type { Deployment, Snapshot } from '../core/snapshot.ts';
 import { type Soon, whenThere } from '../core/soon.ts';
+import { continueTrace } from '../core/trace-context.ts';
 import { type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { Service } from '../endpoints/endpoint.ts';
@@ -77,7 +78,12 @@ export class Exchange {
       callId: clientLabel(request.header('x-litellm-call-id')) ?? id,
       echoedId: clientLabel(request.header('x-request-id')) ?? id,
     };
-    this.#story = new Story(names, match.endpoint.id, deps.clock, request.remoteAddress());
+    const { sampling } = this.#snapshot.telemetry;
+    const trace =
+      sampling === null
+        ? null
+        : continueTrace(id, request.header('traceparent'), request.header('tracestate'), sampling);
+    this.#story = new Story(names, match.endpoint.id, deps.clock, request.remoteAddress(), trace);
   }
 
   /** Runs the exchange; the promise settles with the answer, while a stream goes on afterwards. Never rejects. */
@@ -439,7 +445,7 @@ export class Exchange {
     this.#request.forgetBody();
     const bill = this.#story.billed(usage, this.#snapshot);
     this.#story.accepted?.lease.settle(usage, bill?.cost ?? null);
-    this.#deps.ports.ledger.record(this.#story.entry(end, status, usage));
+    this.#deps.ports.ledger.record(this.#story.entry(end, status, usage), this.#story.traced());
   }
 }
 

@@ -9,6 +9,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { Payer } from '../core/payer.ts';
 import type { RequestSize } from '../core/request-size.ts';
 import type { Deployment, Snapshot } from '../core/snapshot.ts';
+import type { RequestTrace } from '../core/trace-context.ts';
 import type { Millis, NanoUsd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import type { PromptText } from '../endpoints/prompt-text.ts';
@@ -100,7 +101,8 @@ export interface RequestLedger {
   canAccept(): GatewayError | null;
   /** A request is about to call an upstream, for the first time. */
   begin(request: BegunRequest): void;
-  record(entry: LedgerEntry): void;
+  /** @param trace null when nobody wants spans of it */
+  record(entry: LedgerEntry, trace: RequestTrace | null): void;
 }
 
 /** Counts prompts for pre-call checks. */

@@ -57,7 +57,11 @@ export function callContext(
     askUsage: mayAskUsage && server.streamUsage !== 'never',
     dropParams: controls.dropParams ?? decision.deployment.dropParams ?? server.dropParams,
     modifyParams: server.modifyParams,
-    forwardedHeaders: [...forwardedHeaders(request, snapshot, story.attempts.length === 0), ...controls.extraHeaders],
+    forwardedHeaders: [
+      ...forwardedHeaders(request, snapshot, story.attempts.length === 0),
+      ...story.traceHeaders(),
+      ...controls.extraHeaders,
+    ],
     answer: null,
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Bill } from '../core/cost.ts';
 import type { GatewayError } from '../core/errors.ts';
+import type { HeaderPair } from '../core/http.ts';
 import type { Principal } from '../core/identity.ts';
 import type { RequestId } from '../core/ids.ts';
 import {
@@ -10,9 +11,10 @@ import {
   MOST_FAILURE_TEXT,
   type RequestEnd,
 } from '../core/ledger-entry.ts';
-import { describe, type Outcome } from '../core/outcome.ts';
+import { describe, type Outcome, statusOf } from '../core/outcome.ts';
 import { NO_PAYER, type Payer } from '../core/payer.ts';
 import type { Snapshot } from '../core/snapshot.ts';
+import { type RequestTrace, type TraceContext, traceparentOf } from '../core/trace-context.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
 import { PROVIDERS } from '../providers/registry.ts';
@@ -24,6 +26,7 @@ import type { AnswerFacts } from './headers.ts';
 
 export type AttemptDecision = Extract<Decision, { kind: 'attempt' }>;
 
+const NO_HEADERS: readonly HeaderPair[] = [];
 const NO_BODY = scanObject(Buffer.from('{}')) as JsonBody; // it is an object
 
 /** Names of one request: ours, the client's label, and what `x-request-id` says. */
@@ -62,11 +65,20 @@ export class Story {
   readonly #clock: Clock;
   readonly #endpoint: string;
   readonly #requesterAddress: string | null;
+  readonly #trace: TraceContext | null;
   /** Start of the attempt that runs, whose time is not ours. */
   #attemptStart: Millis | null = null;
 
-  constructor(names: RequestNames, endpoint: string, clock: Clock, requesterAddress: string | null) {
+  /** @param trace null when nobody wants spans */
+  constructor(
+    names: RequestNames,
+    endpoint: string,
+    clock: Clock,
+    requesterAddress: string | null,
+    trace: TraceContext | null = null,
+  ) {
     this.names = names;
+    this.#trace = trace;
     this.#requesterAddress = requesterAddress;
     this.#endpoint = endpoint;
     this.#clock = clock;
@@ -178,6 +190,30 @@ export class Story {
     };
   }
 
+  /** What tells the provider of the next attempt which trace it is part of; nothing when nobody traces. */
+  traceHeaders(): readonly HeaderPair[] {
+    const trace = this.#trace;
+    if (trace === null) return NO_HEADERS;
+    const parent: HeaderPair = ['traceparent', traceparentOf(trace, this.attempts.length + 1)];
+    return trace.state === null ? [parent] : [parent, ['tracestate', trace.state]];
+  }
+
+  /** What spans say beyond the entry; null when nobody wants them. */
+  traced(): RequestTrace | null {
+    if (this.#trace === null) return null;
+    return {
+      context: this.#trace,
+      attempts: this.attempts.map((attempt) => ({
+        start: minus(attempt.startedAt, this.startedAt),
+        outcome: attempt.outcome.kind,
+        status: statusOf(attempt.outcome),
+        provider: attempt.deployment.provider,
+        model: attempt.deployment.model,
+        apiBase: apiBase(attempt),
+      })),
+    };
+  }
+
   /** What is noted of an accepted request before its first call. */
   begun({ principal, lease, call, controls }: Accepted): BegunRequest {
     const { requestId, callId } = this.names;
@@ -208,7 +244,7 @@ function callerOf(principal: Principal | null): Payer {
   };
 }
 
-function apiBase({ deployment }: AttemptDecision): string | null {
+function apiBase({ deployment }: Pick<Attempt, 'deployment'>): string | null {
   const base = deployment.upstream.baseUrl ?? PROVIDERS.get(deployment.provider)?.defaults.baseUrl ?? null;
   return base?.split('?', 1)[0] ?? null;
 }

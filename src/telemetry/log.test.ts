@@ -48,6 +48,26 @@ test('a message below the level is not written', () => {
   expect(lines).toContain('loud');
 });
 
+test('a level that is set later counts from then on', () => {
+  let lines = '';
+  const log = createLogger(
+    'warn',
+    (text) => {
+      lines += text;
+    },
+    () => 0,
+  );
+  log.line('info', () => '"before":1}');
+  log.setLevel('debug');
+  log.debug('between');
+  log.setLevel('error');
+  log.warn('after');
+  log.flush();
+  expect(lines).not.toContain('before');
+  expect(lines).toContain('between');
+  expect(lines).not.toContain('after');
+});
+
 test('lines of any size and any script arrive whole and in order', () => {
   const chunks: Buffer[] = [];
   const log = createLogger(

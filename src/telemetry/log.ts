@@ -16,6 +16,8 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): void;
   /** A line of the hot path: JSON text that begins after level and time, made only when the level is logged. */
   line(level: LogLevel, rest: () => string): void;
+  /** From now on lines below this level are left out. */
+  setLevel(level: LogLevel): void;
   /** Writes what is waiting; called before the process ends. */
   flush(): void;
 }
@@ -31,7 +33,7 @@ export interface Logger {
  * @param wall epoch milliseconds
  */
 export function createLogger(level: LogLevel, write: (lines: Buffer) => void, wall: () => number): Logger {
-  const lowest = RANK[level];
+  let lowest = RANK[level];
   const time = isoTime();
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   let used = 0;
@@ -60,6 +62,9 @@ export function createLogger(level: LogLevel, write: (lines: Buffer) => void, wa
     error: (message, fields) => log('error', message, fields),
     line: (at, rest) => {
       if (RANK[at] >= lowest) append(at, `{"time":"${time(wall())}","level":"${at}",${rest()}\n`);
+    },
+    setLevel: (next) => {
+      lowest = RANK[next];
     },
     flush,
   };

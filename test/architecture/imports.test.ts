@@ -22,7 +22,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
     layers: ['core', 'providers', 'metering'],
     modules: ['yaml', 'zod', 'node:crypto', 'node:fs', 'node:path'],
   },
-  telemetry: { layers: ['core'], modules: [] },
+  telemetry: { layers: ['core'], modules: ['node:crypto'] },
   store: { layers: ['core'], modules: ['bun', 'bun:sqlite', 'kysely', 'node:fs', 'node:fs/promises', 'node:path'] },
   control: { layers: ['core', 'config', 'metering', 'secrets', 'store', 'transport'], modules: ['node:crypto', 'zod'] },
   tokens: {

@@ -12,6 +12,7 @@ import {
   USUAL_METRICS,
   type WildcardGroup,
 } from '../../src/core/snapshot.ts';
+import { NO_TELEMETRY } from '../../src/core/telemetry-settings.ts';
 import { type Millis, millis, seconds } from '../../src/core/units.ts';
 import { NO_CONTROLS, type RouteRequest, type RoutingControls } from '../../src/router/route.ts';
 
@@ -107,6 +108,7 @@ export function snapshotOf(
       metrics: USUAL_METRICS,
     },
     billing: NO_TERMS,
+    telemetry: NO_TELEMETRY,
   };
 }
 

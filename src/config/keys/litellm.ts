@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { approximated, honoured, ignored, itemsRow, later } from '../table.ts';
+import { approximated, honoured, ignored, itemsRow, later, mapRow } from '../table.ts';
 import {
   amount,
   anything,
@@ -23,6 +23,7 @@ import { sharedRouting } from './router.ts';
 
 const callbacks = z.union([texts, text], { error: 'a list of names' });
 const CALLBACKS = 'logging callbacks; Prometheus metrics are always served';
+const RECEIVERS = '`otel`, `langfuse` (by OTLP), `generic_api`, `s3`; `prometheus` is always on';
 const KEYS = 'virtual keys and budgets';
 const GUARDRAILS = 'guardrails';
 const METRICS = 'gauges of every budget: those in use are always there';
@@ -40,6 +41,22 @@ const margin = z.union(
   MARGIN,
 );
 
+const s3CallbackParams = {
+  s3_bucket_name: honoured(text, 'The bucket.'),
+  s3_region_name: honoured(text, 'Its region. Default: AWS_REGION, else us-east-1.'),
+  s3_aws_access_key_id: honoured(text, 'Default: AWS_ACCESS_KEY_ID.'),
+  s3_aws_secret_access_key: honoured(text, 'Default: AWS_SECRET_ACCESS_KEY.'),
+  s3_aws_session_token: honoured(text, 'Default: AWS_SESSION_TOKEN.'),
+  s3_endpoint_url: honoured(text, 'Address of a store that is not Amazon’s; the bucket is the first part of the path.'),
+  s3_path: honoured(text, 'Put before each key.'),
+  s3_use_team_prefix: approximated(truth, 'Put the id of the team (LiteLLM: its alias) before the day.'),
+  s3_api_version: ignored(anything, 'there is one version'),
+  s3_use_ssl: ignored(anything, 's3_endpoint_url says so'),
+  s3_verify: ignored(anything, 'certificates are always verified'),
+  s3_config: ignored(anything, 'of a Python client'),
+  s3_strip_base64_files: ignored(truth, 'messages are never logged'),
+};
+
 export const litellmSettings = {
   drop_params: honoured(truth, 'Leave out parameters that a provider does not take, instead of refusing the request.'),
   modify_params: honoured(truth, 'Allow small changes to a request so that it fits the provider.'),
@@ -54,9 +71,10 @@ export const litellmSettings = {
   cache: later(truth, 'the response cache'),
   cache_params: later(map, 'the response cache'),
   enable_redis_auth_cache: later(truth, 'state shared through Redis'),
-  success_callback: later(callbacks, CALLBACKS),
-  failure_callback: later(callbacks, CALLBACKS),
-  callbacks: later(callbacks, CALLBACKS),
+  success_callback: approximated(callbacks, `Receivers of requests that succeeded: ${RECEIVERS}. Others are reported.`),
+  failure_callback: approximated(callbacks, `Receivers of requests that failed: ${RECEIVERS}. Others are reported.`),
+  callbacks: approximated(callbacks, `Receivers of all requests: ${RECEIVERS}. Others are reported.`),
+  s3_callback_params: mapRow(s3CallbackParams, { fate: 'honoured', note: 'The bucket of the callback `s3`.' }),
   service_callbacks: later(callbacks, CALLBACKS),
   service_callback: later(callbacks, CALLBACKS),
   audit_log_callbacks: later(callbacks, CALLBACKS),
