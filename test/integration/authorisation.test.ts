@@ -92,7 +92,7 @@ model_list:
   });
 
   test('who only looks changes nothing: by another method than GET he reaches models and questions', () => {
-    const QUESTIONS = ['/v2/key/info', '/key/health', '/global/spend/end_users'];
+    const QUESTIONS = ['/v2/key/info', '/key/health', '/global/spend/end_users', '/spend/calculate', '/cost/estimate'];
     for (const caller of ['`proxy_admin_viewer`', '`internal_user_viewer`']) {
       const changing = reach(caller).filter(({ method, area }) => method !== 'GET' && area !== 'Models');
       expect(changing.filter(({ path }) => !QUESTIONS.includes(path)).map(nameOf)).toEqual([]);
@@ -113,5 +113,15 @@ model_list:
       expect(below.filter((name) => !names(reach(rank)).includes(name))).toEqual([]);
     }
     expect(names(reach('team admin'))).toEqual(names(reach('`internal_user`')));
+  });
+
+  test('an admin of an organization reaches what an internal user does and the routes of organizations, no other', () => {
+    const ofOrganizations = new Set(
+      ROUTES.filter(({ audience }) => audience === 'organization').flatMap(({ paths }) => paths),
+    );
+    const more = reach('`org_admin`').filter((asked) => !matrix.get(asked)?.has('`internal_user`'));
+    expect(more.length).toBeGreaterThan(0);
+    expect(more.filter(({ path }) => !ofOrganizations.has(path)).map(nameOf)).toEqual([]);
+    expect(names(reach('`internal_user`')).filter((name) => !names(reach('`org_admin`')).includes(name))).toEqual([]);
   });
 });

@@ -15,6 +15,7 @@ export const CALLERS: readonly { readonly name: string; readonly make: Readonly<
   { name: '`internal_user_viewer`', make: { user_id: 'the-internal_user_viewer' } },
   { name: '`internal_user`', make: { user_id: 'the-internal_user' } },
   { name: 'team admin', make: { user_id: 'the-team-admin', team_id: 'the-team' } },
+  { name: '`org_admin`', make: { user_id: 'the-org-admin' } },
   { name: '`proxy_admin_viewer`', make: { user_id: 'the-proxy_admin_viewer' } },
   { name: '`proxy_admin`', make: { user_id: 'the-proxy_admin' } },
   { name: 'master key', make: null },
@@ -31,7 +32,11 @@ export async function seed(gateway: TestGateway, masterKey: string): Promise<Rea
   };
   for (const role of ROLES)
     await make('/user/new', { user_id: `the-${role}`, user_role: role, auto_create_key: false });
-  await make('/user/new', { user_id: 'the-team-admin', user_role: 'internal_user', auto_create_key: false });
+  for (const user_id of ['the-team-admin', 'the-org-admin'])
+    await make('/user/new', { user_id, user_role: 'internal_user', auto_create_key: false });
+  await make('/organization/new', { organization_id: 'the-organization', organization_alias: 'the-organization' });
+  const member = { user_id: 'the-org-admin', role: 'org_admin' };
+  await make('/organization/member_add', { organization_id: 'the-organization', member });
   const members = [{ role: 'admin', user_id: 'the-team-admin' }];
   await make('/team/new', { team_id: 'the-team', members_with_roles: members });
   const keys = new Map<string, string | null>([
