@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
-import { renderFindings } from '../config/report.ts';
+import { placesOfErrors, renderFindings } from '../config/report.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
@@ -269,9 +269,9 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
 
   const take = (next: ReturnType<typeof loadConfig>) => {
     if (next.kind === 'invalid') {
-      reload.refused(renderFindings(next.findings));
+      reload.refused(placesOfErrors(next.findings));
       log.error('the edited configuration is wrong and was not taken; the one before stays in use', {
-        problem: reload.problem,
+        problem: renderFindings(next.findings),
       });
       return;
     }
@@ -345,6 +345,7 @@ function open(
 
 /** Whether the last edit of the configuration was taken; loud in metrics, log and readiness. */
 class ReloadState {
+  /** Where the file is wrong; readiness tells it to anybody. */
   problem: string | null = null;
   readonly #failures;
   readonly #gauge;

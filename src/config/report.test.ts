@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { fixture, loadText, valid } from './load.fixture.ts';
-import { renderFindings, renderReport, summary } from './report.ts';
+import { placesOfErrors, renderFindings, renderReport } from './report.ts';
 
 describe('findings', () => {
   const result = loadText('router_settings:\n  timeout: abc\n  num_retrys: 3\n');
@@ -26,12 +26,12 @@ describe('findings', () => {
     );
   });
 
-  test('have a summary of one line for logs', () => {
-    expect(summary(result.findings)).toBe(
-      'config.yaml:2:12: router_settings.timeout: timeout is "abc", but must be a number of seconds, 0.001 to 2000000',
+  test('are places without a word of the file on pages that anybody may read', () => {
+    expect(placesOfErrors(result.findings)).toBe(
+      'config.yaml:2:12: router_settings.timeout; the log says what is wrong',
     );
-    expect(summary(loadText(fixture('mistakes')).findings)).toEndWith('(and 14 more)');
-    expect(summary([])).toBe('no errors');
+    expect(placesOfErrors(loadText(fixture('mistakes')).findings)).toContain(' (and 14 more); ');
+    expect(placesOfErrors([])).toBe('no errors');
   });
 
   test('without a place have none', () => {

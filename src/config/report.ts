@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Finding } from './findings.ts';
 import type { ReportRow } from './report-row.ts';
 import type { Fate } from './table.ts';
@@ -31,14 +32,18 @@ function placeText({ file, line, column }: Finding): string {
   return line === 0 ? `${file}: ` : `${file}:${line}:${column}: `;
 }
 
-/** One line for logs: the first error of several. */
-export function summary(findings: readonly Finding[]): string {
+/**
+ * Where the first error of several is, for pages that anybody may read.
+ *
+ * Nothing of what the file says is in it: a value under a mistyped key may be anything.
+ */
+export function placesOfErrors(findings: readonly Finding[]): string {
   const errors = findings.filter(({ severity }) => severity === 'error');
   const [first] = errors;
   if (first === undefined) return 'no errors';
-  const path = first.path === '' ? '' : `${first.path}: `;
+  const place = first.file === '' ? '' : `${basename(first.file)}:${first.line}:${first.column}: `;
   const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
-  return `${placeText(first)}${path}${first.message}${more}`;
+  return `${place}${first.path}${more}; the log says what is wrong`;
 }
 
 const FATES: readonly Fate[] = ['honoured', 'approximated', 'ignored'];
