@@ -83,7 +83,7 @@ describe('a credential that somebody plants', () => {
     ['OpenAI key', `sk-proj-${letters(48)}`],
     ['OpenAI key of the old form', `sk-${letters(20)}T3Blbk${'FJ'}${letters(20)}`],
     ['Anthropic key', `sk-ant-api03-${letters(93)}`],
-    ['AWS access key', `AKI${'A'}IOSFODNN7EXAMPLE`],
+    ['AWS access key', `AKI${'A'}IOSFODNN7EXAMPLX`],
     ['Google key', `AIz${'a'}${letters(35)}`],
     ['Google OAuth secret', `GOCSPX-${letters(28)}`],
     ['GitHub token', `ghp_${letters(36)}`],
@@ -99,6 +99,7 @@ describe('a credential that somebody plants', () => {
     ['JSON Web Token', `eyJ${letters(20)}.eyJ${letters(30)}.${letters(40)}`],
     ['random text', `LITELLM_SALT_KEY=${Buffer.from(letters(33)).toString('base64')}`],
     ['random text', `LITELLM_MASTER_KEY=sk-${letters(43)}`],
+    ['random text', `https://example.com/hooks/${letters(40)}`],
   ];
 
   test.each(PLANTED)('is found in a page and in a source: %s', (what, text) => {
