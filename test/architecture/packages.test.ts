@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERSION } from '../../src/core/version.ts';
+import { read, tableRows } from '../readme/documents.ts';
 
 const root = join(import.meta.dir, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
@@ -21,6 +22,7 @@ interface Locked {
   readonly license?: string;
   readonly hasInstallScript?: boolean;
   readonly integrity?: string;
+  readonly resolved?: string;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -75,6 +77,36 @@ describe('the packages', () => {
       ([, each]) => !PERMISSIVE.includes(each.license ?? '') || each.integrity === undefined,
     );
     expect(wrong.map(([path, each]) => `${path}: ${each.license}`)).toEqual([]);
+  });
+
+  test('of production are on their page with the version and the licence that the lock file has', () => {
+    const page = tableRows(read('docs/reference/packages.md')).filter(([name = '']) => name.startsWith('`'));
+    const written = page.map(([name = '', version, licence]) => [name.slice(1, -1), version, licence]);
+    const locked = runtime.map(([path, { version, license }]) => [
+      nameOf(path).replace(/^@oven\/bun-.*/, '@oven/bun-*'),
+      version,
+      license,
+    ]);
+    const once = new Map(locked.map((row) => [row.join(' '), row]));
+    expect(written.toSorted()).toEqual([...once.values()].toSorted());
+  });
+
+  test('all have a checksum of 512 bits and come from one registry, those of development too', () => {
+    const wrong = installed.filter(
+      ([, { integrity, resolved }]) =>
+        integrity?.startsWith('sha512-') !== true ||
+        (resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/')),
+    );
+    expect(wrong.map(([path]) => path)).toEqual([]);
+  });
+
+  test('are installed without running their scripts wherever this repository installs them', () => {
+    const installs = ['bin/prepare', 'Dockerfile'].flatMap((path) =>
+      [...read(path).matchAll(/^.*\bnpm (?:ci|install)\b(?!.*echo).*$/gm)].map(([line]) => line),
+    );
+    const commands = installs.filter((line) => !/^\s*(?:#|echo)/.test(line));
+    expect(commands.length).toBeGreaterThan(1);
+    expect(commands.filter((line) => !line.includes('--ignore-scripts'))).toEqual([]);
   });
 
   test('the version is the same in the code and in the manifest', () => {

@@ -12,6 +12,7 @@ describe('the repository', () => {
     'ARCHITECTURE.md',
     'CHANGELOG.md',
     'CONTRIBUTING.md',
+    'SECURITY.md',
     'LICENSE',
     '.env.example',
     '.gitignore',
