@@ -24,7 +24,7 @@ export interface AdminApiOptions {
 }
 
 /**
- * The admin API, read from the disk when it is first asked: a gateway that nobody administers does without its 12 MB and
+ * The admin API, read from the disk when it is first asked: a gateway that nobody administers does without its memory and
  * starts earlier.
  *
  * @returns what answers a path that the gateway does not know; null when the admin API does not know it either

@@ -16,7 +16,7 @@ import { inferProvider } from '../gateway/infer-provider.ts';
 import type { Admission, RequestLedger } from '../gateway/ports.ts';
 import { priceBoundOf } from '../gateway/price-bound.ts';
 import { type Ledger, openLedger, runName } from '../ledger/ledger.ts';
-import { type Asked, type BudgetAlert, type BudgetSettings, Budgets } from '../metering/budget.ts';
+import { type BudgetAlert, type BudgetSettings, Budgets } from '../metering/budget.ts';
 import { type ModelCatalog, modelCatalog } from '../metering/model-catalog.ts';
 import { RateLimits } from '../metering/rate-limit.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -45,6 +45,8 @@ export interface BookOptions {
   readonly registry: MetricsRegistry;
 }
 
+type RequestEntries = Pick<RequestLedger, 'canAccept' | 'begin'> & { record(entry: LedgerEntry): void };
+
 /** Everything that outlives the process, and those who keep it in step with memory. */
 export interface Books {
   readonly store: Store;
@@ -52,8 +54,8 @@ export interface Books {
   readonly keys: KeyFinder;
   readonly ledger: Ledger;
   readonly admission: Admission;
-  /** The ledger as the data plane knows it. */
-  readonly entries: RequestLedger;
+  /** The ledger as the data plane knows it, without the traces that others want. */
+  readonly entries: RequestEntries;
   /** Ends everything, in order: what was recorded is written first, within `patience`. */
   close(patience: Millis): Promise<void>;
 }
@@ -79,50 +81,19 @@ export async function openBooks(options: BookOptions): Promise<Books> {
   }
 }
 
-async function keepBooks(store: Store, { dataDir, env, current, log, registry }: BookOptions): Promise<Books> {
+async function keepBooks(store: Store, options: BookOptions): Promise<Books> {
+  const { env, current, log, registry } = options;
   tellOfDatabase(store, log);
-  const tellOfReading = {
-    loaded: (keys: number) => log.debug('the directory was read', { keys }),
-    failed: (reason: string) => log.warn('the directory cannot be read; what is known goes on', { reason }),
-  };
-  const directory = new DirectoryKeeper(store, systemClock, tellOfReading, () => current().server.budgets);
+  const directory = openDirectory(store, options);
   const keys = new KeyFinder(directory, store, systemClock);
   const positions = new AppliedPositions(store.ledger, TOGETHER);
-  const metrics = new LedgerMetrics(registry);
   const run = runName(systemClock.wall(), `${process.pid}-${hexId().slice(-8)}`);
   const { holds } = store;
   const presence = holds === null ? null : new Presence({ holds, onHealth: store.onHealth }, systemClock, run);
-  const tell = ledgerObserver(log, metrics);
-  const ledger = await openLedger({
-    folder: join(dataDir, 'ledger'),
-    store: positions,
-    deadLetter: async (entry, reason) => {
-      await store.bury(entry, reason);
-      positions.buried(entry.requestId);
-    },
-    clock: systemClock,
-    random: Math.random,
-    run,
-    observe(event) {
-      tell(event);
-      if (event.kind === 'emptied') void presence?.gone(event.run);
-    },
-  });
-  // The writer would come back by itself, but it may be in the middle of a long pause.
-  store.onHealth(({ kind }) => {
-    if (kind === 'up') void ledger.drained();
-  });
+  const ledger = await openBooksLedger(store, positions, { ...options, run, presence });
   const alerts = openAlerts(store, env, log);
   const budgets = new Budgets(budgetSettings(current, log, registry, alerts, store));
-  const asks = registry.counter('tollgate_budget_asks_total', 'Requests that waited for a part of a shared budget.', [
-    'answer',
-  ]);
-  const onAsked = (answer: Asked) => asks.add({ answer });
-  const exchanges =
-    holds === null
-      ? null
-      : new Exchanges({ holds, store, positions, budgets, clock: systemClock, instance: run, onAsked });
-  const balances = new BalanceKeeper(store, positions, budgets, systemClock, exchanges);
+  const balances = openBalances(store, { positions, budgets, run, registry });
   const limits = new RateLimits();
   const shared = store.counts === null ? null : new LimitKeeper(store.counts, limits, systemClock, run);
   const rollUps = new RollUpKeeper(store, systemClock, (reason) =>
@@ -145,11 +116,10 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   presence?.announce();
   shared?.start();
   rollUps.start();
-  metrics.observe(registry, () => ledger.status(), systemClock.wall);
   observe(registry, { store, directory, balances, budgets, limits, admission });
   return {
     ...{ store, directory, keys, ledger, admission },
-    entries: requestLedger(ledger, positions),
+    entries: requestEntries(ledger, positions),
     async close(patience) {
       alerts.close();
       rollUps.close();
@@ -165,7 +135,74 @@ async function keepBooks(store: Store, { dataDir, env, current, log, registry }:
   };
 }
 
-function requestLedger(ledger: Ledger, positions: AppliedPositions): RequestLedger {
+function openDirectory(store: Store, { current, log }: BookOptions): DirectoryKeeper {
+  const tell = {
+    loaded: (keys: number) => log.debug('the directory was read', { keys }),
+    failed: (reason: string) => log.warn('the directory cannot be read; what is known goes on', { reason }),
+  };
+  return new DirectoryKeeper(store, systemClock, tell, () => current().server.budgets);
+}
+
+interface LedgerParts extends BookOptions {
+  readonly run: string;
+  readonly presence: Presence | null;
+}
+
+/** The journal of this process and its writer, and those who hear of them. */
+async function openBooksLedger(
+  store: Store,
+  positions: AppliedPositions,
+  { dataDir, log, registry, run, presence }: LedgerParts,
+): Promise<Ledger> {
+  const metrics = new LedgerMetrics(registry);
+  const tell = ledgerObserver(log, metrics);
+  const ledger = await openLedger({
+    folder: join(dataDir, 'ledger'),
+    store: positions,
+    deadLetter: async (entry, reason) => {
+      await store.bury(entry, reason);
+      positions.buried(entry.requestId);
+    },
+    clock: systemClock,
+    random: Math.random,
+    run,
+    observe(event) {
+      tell(event);
+      if (event.kind === 'emptied') void presence?.gone(event.run);
+    },
+  });
+  // The writer would come back by itself, but it may be in the middle of a long pause.
+  store.onHealth(({ kind }) => {
+    if (kind === 'up') void ledger.drained();
+  });
+  metrics.observe(registry, () => ledger.status(), systemClock.wall);
+  return ledger;
+}
+
+interface BalanceParts {
+  readonly positions: AppliedPositions;
+  readonly budgets: Budgets;
+  readonly run: string;
+  readonly registry: MetricsRegistry;
+}
+
+/** Budgets in step with the store; where others may share them, by exchanges. */
+function openBalances(store: Store, { positions, budgets, run, registry }: BalanceParts): BalanceKeeper {
+  const asks = registry.counter('tollgate_budget_asks_total', 'Requests that waited for a part of a shared budget.', [
+    'answer',
+  ]);
+  const { holds } = store;
+  const exchanges =
+    holds === null
+      ? null
+      : new Exchanges({
+          ...{ holds, store, positions, budgets, clock: systemClock, instance: run },
+          onAsked: (answer) => asks.add({ answer }),
+        });
+  return new BalanceKeeper(store, positions, budgets, systemClock, exchanges);
+}
+
+function requestEntries(ledger: Ledger, positions: AppliedPositions): RequestEntries {
   return {
     canAccept: () => ledger.canAccept(),
     begin: (request: BegunRequest) => ledger.begin(request),

@@ -1,9 +1,9 @@
 import type { Roster } from '../control/directory/roster.ts';
 import type { Clock } from '../core/clock.ts';
 import { keyHash, teamId } from '../core/ids.ts';
-import type { Deployment, Snapshot } from '../core/snapshot.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import { millis } from '../core/units.ts';
-import { PROVIDERS } from '../providers/registry.ts';
+import { baseUrlOf } from '../providers/registry.ts';
 import type { HealthTable } from '../router/health.ts';
 import type { LoadTable } from '../router/load.ts';
 import { AttemptMetrics } from '../telemetry/attempt-metrics.ts';
@@ -21,7 +21,7 @@ export function requestMeters(registry: MetricsRegistry, current: () => Snapshot
     isKnown: (model: string) => namesOf(current()).has(model),
     teamAlias: (id: string) => roster.team(teamId(id))?.alias ?? null,
     keyMetadata: (hash: string) => roster.key(keyHash(hash))?.metadata ?? null,
-    apiBase,
+    apiBase: baseUrlOf,
   };
   return {
     requests: new RequestMetrics(registry, settings, names),
@@ -43,7 +43,7 @@ export function observeState(registry: MetricsRegistry, state: State): void {
   const { current, running } = state;
   registry.observed('tollgate_config_version', 'Version of the configuration in use.', () => current().version);
   registry.observed('tollgate_requests_in_flight', 'LLM requests whose answer is not over, streams included.', running);
-  observeDeployments(registry, () => deploymentsOf(state), { apiBase });
+  observeDeployments(registry, () => deploymentsOf(state), { apiBase: baseUrlOf });
 }
 
 /** The text of a scrape, made in several turns when it is long: requests go on in between. */
@@ -70,10 +70,6 @@ function* deploymentsOf({ current, health, loads, clock }: State): Generator<Dep
       inFlight: loads.inFlight(deployment.id),
     };
   }
-}
-
-function apiBase({ upstream, provider }: Deployment): string | null {
-  return upstream.baseUrl ?? PROVIDERS.get(provider)?.defaults.baseUrl ?? null;
 }
 
 const names = new WeakMap<Snapshot, ReadonlySet<string>>();

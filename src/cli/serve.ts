@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
-import { placesOfErrors, renderFindings } from '../config/report.ts';
+import { renderFindings } from '../config/report.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 import type { Millis } from '../core/units.ts';
@@ -24,16 +24,17 @@ import { createUpstream } from '../transport/upstream-h1.ts';
 import { adminApi } from './admin-api.ts';
 import type { ServeArguments } from './arguments.ts';
 import { openBooks } from './books.ts';
+import { openCallbacks } from './callbacks.ts';
 import { readEnvFile } from './environment.ts';
 import { hexId } from './hex-id.ts';
 import { authenticator } from './identify.ts';
 import type { Io } from './io.ts';
 import { exposition, observeState, requestMeters } from './metrics.ts';
 import { openModels } from './models.ts';
-import { openObservers } from './observers.ts';
 import { describeProxy, type Outbound, readOutbound } from './outbound.ts';
 import { observeProcess, watchEventLoop } from './process-metrics.ts';
-import { LEDGER_PATIENCE, readShutdownTimes, type ShutdownTimes, shutDown } from './shutdown.ts';
+import { RunningConfig, tellOfConfig } from './running-config.ts';
+import { type Ending, LEDGER_PATIENCE, readShutdownTimes, type ShutdownTimes, shutDown } from './shutdown.ts';
 import { statusPages } from './status-pages.ts';
 import { welcome } from './welcome.ts';
 
@@ -77,8 +78,7 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
   mkdirSync(args.dataDir, { recursive: true });
 
   const log = createLogger(logLevel(args, loaded), (lines) => io.write(lines), systemClock.wall);
-  logFindings(log, loaded);
-  logUnpriced(log, loaded.snapshot);
+  tellOfConfig(log, loaded);
   for (const name of args.ignored) log.info(`--${name} is accepted and has no effect here`);
   for (const warning of outbound.warnings) log.warn(warning);
   if (outbound.proxy !== null) log.info(describeProxy(outbound.proxy));
@@ -89,27 +89,6 @@ async function serveWith(args: ServeArguments, io: Io, env: Environment, demo: D
   await running.stopped;
   log.flush();
   return 0;
-}
-
-function logFindings(log: Logger, { findings }: Loaded): void {
-  for (const { severity, message, file, line, path, hint } of findings) {
-    const fields = { file, line, path, hint };
-    if (severity === 'note') log.info(message, fields);
-    else log.warn(message, fields);
-  }
-}
-
-/** One line, once for each configuration; of a pattern's models each is known or not when it is asked for. */
-function logUnpriced(log: Logger, { deployments }: Loaded['snapshot']): void {
-  const unpriced = [...deployments.values()].filter(
-    ({ price, disabled, isWildcard }) => price === null && disabled === null && !isWildcard,
-  );
-  if (unpriced.length === 0) return;
-  const models = [...new Set(unpriced.map(({ configuredModel }) => configuredModel))];
-  log.info('no price is known for some models: what they cost is recorded as unknown', {
-    models,
-    hint: 'model_info.base_model names a model whose price they have; input_cost_per_token and output_cost_per_token set it',
-  });
 }
 
 const NO_MASTER_KEY = `no master key is set, so nobody could be told from anybody.
@@ -180,36 +159,32 @@ interface Running {
 
 /** Builds the whole graph and listens; a string says why that was impossible. */
 async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources: Sources): Promise<Running | string> {
-  let snapshot: Snapshot = { ...loaded.snapshot, version: 1 };
-  const current = () => snapshot;
-  const health = new HealthTable();
-  const loads = new LoadTable();
-  const slots = new Slots(systemClock);
-  const usageRefusals = new UsageRefusals();
-  const registry = new MetricsRegistry(snapshot.server.metrics.choices);
-  const reload = new ReloadState(registry);
-  const upstream = createUpstream({ ca: sources.outbound.ca, proxy: sources.outbound.proxy }, systemClock);
-  let isStopping = false;
-  let lastAsked: Millis | null = null;
-  const rootPath = (sources.env.SERVER_ROOT_PATH ?? '').replace(/\/$/, '');
-  const books = await openBooks({ dataDir: args.dataDir, env: sources.env, current, log, registry }).catch(messageOf);
+  const { env, io, demo, outbound } = sources;
+  const registry = new MetricsRegistry(loaded.snapshot.server.metrics.choices);
+  const config = new RunningConfig(loaded.snapshot, registry, log);
+  const { current } = config;
+  const clock = systemClock;
+  const tables = { health: new HealthTable(), load: new LoadTable(), usageRefusals: new UsageRefusals() };
+  const { health } = tables;
+  const upstream = createUpstream({ ca: outbound.ca, proxy: outbound.proxy }, clock);
+  const rootPath = (env.SERVER_ROOT_PATH ?? '').replace(/\/$/, '');
+  const books = await openBooks({ dataDir: args.dataDir, env, current, log, registry }).catch(messageOf);
   if (typeof books === 'string') return books;
   const models = await openModels(books.store, {
-    ...{ current, env: sources.env, log },
+    ...{ current, env, log },
     load: () => options,
-    onChange: () => take(loadConfig(options)),
+    onChange: () => config.take(loadConfig(options)),
   });
   const options: LoadOptions = {
-    ...loadOptions(args, sources.io, sources.env, sources.demo),
+    ...loadOptions(args, io, env, demo),
     // Asked at each load, so that the file's reload keeps the database's models.
     get stored() {
       return models.current;
     },
   };
-  const whole = loadConfig(options);
-  if (whole.kind === 'loaded') snapshot = { ...whole.snapshot, version: 1 };
-  const observers = openObservers(registry, log);
-  observers.apply(snapshot);
+  config.begin(loadConfig(options));
+  const callbacks = openCallbacks(registry, log);
+  callbacks.apply(current().telemetry);
 
   const { requests, attempts } = requestMeters(registry, current, books.directory.roster);
   const ports = {
@@ -220,10 +195,10 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
       canAccept: books.entries.canAccept,
       begin: books.entries.begin,
       record(entry, trace) {
-        books.entries.record(entry, trace);
+        books.entries.record(entry);
         requests.request(entry);
         logRequest(log, entry, trace);
-        observers.record(entry, trace);
+        callbacks.record(entry, trace);
       },
     },
     log: gatewayLog(log),
@@ -233,31 +208,21 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     hexId,
   } satisfies GatewayPorts;
 
+  const watch = { isStopping: false, readinessAsked: null as Millis | null };
   const gateway = new Gateway({
-    ports,
-    clock: systemClock,
-    upstream,
-    health,
-    load: loads,
-    slots,
-    usageRefusals,
-    rootPath,
+    ...{ ports, clock, upstream, ...tables, slots: new Slots(clock), rootPath },
     elsewhere: adminApi({ current, books, ports, rootPath, models }),
     pages: statusPages({
-      current,
-      now: systemClock.now,
-      health,
-      books,
-      configProblem: () => reload.problem,
-      isStopping: () => isStopping,
+      ...{ current, now: clock.now, health, books },
+      configProblem: () => config.problem,
+      isStopping: () => watch.isStopping,
       onReadiness: () => {
-        lastAsked = systemClock.now();
+        watch.readinessAsked = clock.now();
       },
-      metrics: () => exposition(registry, systemClock),
+      metrics: () => exposition(registry, clock),
     }),
   });
-
-  observeState(registry, { current, health, loads, clock: systemClock, running: () => gateway.running });
+  observeState(registry, { current, health, loads: tables.load, clock, running: () => gateway.running });
   if (registry.unknownChoices.length > 0)
     log.warn('prometheus_metrics_config names metrics that are not here', { metrics: registry.unknownChoices });
 
@@ -266,50 +231,46 @@ async function start(args: ServeArguments, loaded: Loaded, log: Logger, sources:
     await books.close(LEDGER_PATIENCE);
     return server;
   }
-
-  const take = (next: ReturnType<typeof loadConfig>) => {
-    if (next.kind === 'invalid') {
-      reload.refused(placesOfErrors(next.findings));
-      log.error('the edited configuration is wrong and was not taken; the one before stays in use', {
-        problem: renderFindings(next.findings),
-      });
-      return;
-    }
-    reload.taken();
-    if (next.snapshot.fingerprint === snapshot.fingerprint) return;
-    snapshot = { ...next.snapshot, version: snapshot.version + 1 };
+  config.onSwap((snapshot, next) => {
     log.setLevel(logLevel(args, next));
-    observers.apply(snapshot);
-    health.prune(snapshot.deployments.keys());
-    loads.prune(snapshot.deployments.keys());
-    usageRefusals.prune(snapshot.deployments.keys());
-    log.info('configuration swapped', { version: snapshot.version, fingerprint: snapshot.fingerprint });
-    logFindings(log, next);
-    logUnpriced(log, next.snapshot);
-  };
-  observeProcess(registry, systemClock);
-  const stopWatching = watchEventLoop(registry, systemClock);
+    callbacks.apply(snapshot.telemetry);
+    for (const table of Object.values(tables)) table.prune(snapshot.deployments.keys());
+  });
+  observeProcess(registry, clock);
+  const stopWatching = watchEventLoop(registry, clock);
   const watcher =
-    args.config === null ? null : watchConfig({ load: options, current: loaded, clock: systemClock, onChange: take });
+    args.config === null
+      ? null
+      : watchConfig({ load: options, current: loaded, clock, onChange: (next) => config.take(next) });
 
   const stopped = untilSignal(log, () => watcher?.reload()).then(async () => {
-    isStopping = true;
+    watch.isStopping = true;
     watcher?.stop();
     models.close();
-    await shutDown(sources.shutdown, {
-      ...{ server, lastAsked, clock: systemClock },
-      onDrain: (window) => log.info('draining: readiness is red, requests are still taken', { window_ms: window }),
-      onStop: () => log.info('stopping: no new connections, running answers go on', { running: gateway.running }),
-      onLastCall() {
-        log.warn('ending the answers that still run', { running: gateway.running });
-        gateway.stop();
-      },
-    });
+    await endAnswers(sources.shutdown, { server, gateway, log, lastAsked: watch.readinessAsked });
     upstream.close();
     stopWatching();
-    await Promise.all([books.close(LEDGER_PATIENCE), observers.close(CALLBACK_PATIENCE)]);
+    await Promise.all([books.close(LEDGER_PATIENCE), callbacks.close(CALLBACK_PATIENCE)]);
   });
   return { server, stopped, current };
+}
+
+interface Answering extends Pick<Ending, 'server' | 'lastAsked'> {
+  readonly gateway: Gateway;
+  readonly log: Logger;
+}
+
+/** Ends the door and the answers that run, each with a line in the log. */
+function endAnswers(times: ShutdownTimes, { server, gateway, log, lastAsked }: Answering): Promise<void> {
+  return shutDown(times, {
+    ...{ server, lastAsked, clock: systemClock },
+    onDrain: (window) => log.info('draining: readiness is red, requests are still taken', { window_ms: window }),
+    onStop: () => log.info('stopping: no new connections, running answers go on', { running: gateway.running }),
+    onLastCall() {
+      log.warn('ending the answers that still run', { running: gateway.running });
+      gateway.stop();
+    },
+  });
 }
 
 function messageOf(error: unknown): string {
@@ -340,40 +301,6 @@ function open(
     );
   } catch (error) {
     return `cannot listen on ${host}:${port}: ${(error as Error).message}\nAnother program may have the port; choose one with --port.`;
-  }
-}
-
-/** Whether the last edit of the configuration was taken; loud in metrics, log and readiness. */
-class ReloadState {
-  /** Where the file is wrong; readiness tells it to anybody. */
-  problem: string | null = null;
-  readonly #failures;
-  readonly #gauge;
-
-  constructor(registry: MetricsRegistry) {
-    this.#failures = registry.counter(
-      'tollgate_config_reload_failures_total',
-      'Edits of the configuration that were refused.',
-      [],
-    );
-    this.#gauge = registry.gauge(
-      'tollgate_config_last_reload_successful',
-      'Whether the configuration on disk is the one in use.',
-      [],
-    );
-    this.#failures.add({}, 0);
-    this.#gauge.set({}, 1);
-  }
-
-  refused(problem: string): void {
-    this.problem = problem;
-    this.#failures.add({});
-    this.#gauge.set({}, 0);
-  }
-
-  taken(): void {
-    this.problem = null;
-    this.#gauge.set({}, 1);
   }
 }
 

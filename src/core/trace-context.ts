@@ -29,6 +29,7 @@ export interface AttemptTrace {
   readonly outcome: Outcome['kind'];
   /** Of the provider's answer; null when there was none, or nothing was wrong with it. */
   readonly status: number | null;
+  /** By its name in OpenTelemetry's GenAI conventions. */
   readonly provider: string;
   /** As configured: it may hold a star. */
   readonly model: string;

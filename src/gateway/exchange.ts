@@ -29,7 +29,6 @@ import { mockAnswer, mockFailure } from './mock.ts';
 import { planCounted, withPermitted } from './plan.ts';
 import { callContext, type Prepared, prepare, providerName, type Target } from './prepare.ts';
 import { routeError } from './refusals.ts';
-import { responseIdIn } from './response-id.ts';
 import type { Slot, Ticket } from './slots.ts';
 import { type AttemptDecision, Story } from './story.ts';
 
@@ -298,7 +297,7 @@ export class Exchange {
     headers.push(...accepted.lease.headers());
     addCors(headers, this.#request, this.#snapshot);
     const bytes = reply.kind === 'chat' ? encoder.reply(reply.chat) : this.#inClientDialect(reply.body, accepted);
-    this.#story.responseId = responseIdIn(bytes);
+    this.#story.answered(bytes);
     this.#settle('success', 200, reply.usage);
     this.#meterFallback(true);
     return whenThere(compressed(this.#request, headers, bytes), (sent) => whole(200, sent.headers, sent.body));

@@ -1,3 +1,4 @@
+import type { AttemptMeter, BenchMeter, FallbackMeter } from '../core/attempt-meters.ts';
 import type { Cost } from '../core/cost.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { HeaderPair } from '../core/http.ts';
@@ -5,10 +6,9 @@ import type { Principal } from '../core/identity.ts';
 import type { DeploymentId } from '../core/ids.ts';
 import type { BegunRequest, LedgerEntry } from '../core/ledger-entry.ts';
 import type { ModelSight } from '../core/model-access.ts';
-import type { Outcome } from '../core/outcome.ts';
 import type { Payer } from '../core/payer.ts';
 import type { RequestSize } from '../core/request-size.ts';
-import type { Deployment, Snapshot } from '../core/snapshot.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import type { RequestTrace } from '../core/trace-context.ts';
 import type { Millis, NanoUsd } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
@@ -130,30 +130,6 @@ export interface GatewayLog {
 /** What the data plane counts. */
 export interface GatewayMeters {
   attempt(event: AttemptMeter): void;
-  /** A deployment left rotation, after an answer of this status if there was one. */
-  benched(event: { readonly deployment: Deployment; readonly status: number | null }): void;
+  benched(event: BenchMeter): void;
   fallback(event: FallbackMeter): void;
-}
-
-export interface AttemptMeter {
-  readonly deployment: Deployment;
-  readonly group: string;
-  readonly principal: Principal | null;
-  readonly outcome: Outcome['kind'];
-  readonly status: number | null;
-  readonly duration: Millis;
-  /** Null when nobody knows. */
-  readonly outputTokens: number | null;
-}
-
-/** A request that went to another group than the one asked for. */
-export interface FallbackMeter {
-  readonly from: string;
-  readonly to: string;
-  readonly worked: boolean;
-  readonly deployment: Deployment;
-  readonly principal: Principal | null;
-  /** How the first attempt ended, with the status that the provider gave. */
-  readonly cause: Outcome['kind'] | null;
-  readonly status: number | null;
 }

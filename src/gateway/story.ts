@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Bill } from '../core/cost.ts';
 import type { GatewayError } from '../core/errors.ts';
@@ -13,16 +14,17 @@ import {
 } from '../core/ledger-entry.ts';
 import { describe, type Outcome, statusOf } from '../core/outcome.ts';
 import { NO_PAYER, type Payer } from '../core/payer.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Deployment, Snapshot } from '../core/snapshot.ts';
 import { type RequestTrace, type TraceContext, traceparentOf } from '../core/trace-context.ts';
 import { type EpochMillis, type Millis, millis, minus } from '../core/units.ts';
 import type { Usage } from '../core/usage.ts';
-import { PROVIDERS } from '../providers/registry.ts';
+import { baseUrlOf, PROVIDERS } from '../providers/registry.ts';
 import type { Attempt, Decision, Route } from '../router/route.ts';
 import { type JsonBody, scanObject } from '../wire/json-splice.ts';
 import type { Accepted } from './accept.ts';
 import { billOf } from './billing.ts';
 import type { AnswerFacts } from './headers.ts';
+import { responseIdIn } from './response-id.ts';
 
 export type AttemptDecision = Extract<Decision, { kind: 'attempt' }>;
 
@@ -58,10 +60,10 @@ export class Story {
   bill: Bill | null = null;
   /** From arrival to the first byte for the client. */
   firstByte: Millis | null = null;
-  #failure: FailureRecord | null = null;
-  readonly #startedWall: EpochMillis;
   /** The id in the answer, once it is known. */
   responseId: string | null = null;
+  #failure: FailureRecord | null = null;
+  readonly #startedWall: EpochMillis;
   readonly #clock: Clock;
   readonly #endpoint: string;
   readonly #requesterAddress: string | null;
@@ -119,6 +121,11 @@ export class Story {
   /** The first byte leaves for the client. */
   answerBegins(): void {
     this.firstByte = minus(this.#clock.now(), this.startedAt);
+  }
+
+  /** Keeps the id in a whole answer, unless the client has a label of its own to look for its request by. */
+  answered(bytes: Uint8Array): void {
+    if (this.names.callId === this.names.requestId) this.responseId = responseIdIn(bytes);
   }
 
   /** Bills what was answered, once; without an answer there is nothing to bill. */
@@ -207,7 +214,7 @@ export class Story {
         start: minus(attempt.startedAt, this.startedAt),
         outcome: attempt.outcome.kind,
         status: statusOf(attempt.outcome),
-        provider: attempt.deployment.provider,
+        provider: conventionalName(attempt.deployment),
         model: attempt.deployment.model,
         apiBase: apiBase(attempt),
       })),
@@ -244,7 +251,16 @@ function callerOf(principal: Principal | null): Payer {
   };
 }
 
+/** Asked for twice a request. */
+const shownBases = new WeakMap<Deployment, string | null>();
+
 function apiBase({ deployment }: Pick<Attempt, 'deployment'>): string | null {
-  const base = deployment.upstream.baseUrl ?? PROVIDERS.get(deployment.provider)?.defaults.baseUrl ?? null;
-  return base?.split('?', 1)[0] ?? null;
+  const known = shownBases.get(deployment);
+  if (known !== undefined) return known;
+  const base = baseUrlOf(deployment);
+  const shown = base === null ? null : withoutCredentials(base);
+  shownBases.set(deployment, shown);
+  return shown;
 }
+
+const conventionalName = ({ provider }: Deployment): string => PROVIDERS.get(provider)?.conventionalName ?? provider;

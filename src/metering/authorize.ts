@@ -214,7 +214,10 @@ function deniedModel(owners: Owners, model: string, words: ListWords): GatewayEr
 /** @param owner the team that alone may ask for it */
 function foreign(owner: string | null, team: Team | null, model: string): GatewayError | null {
   if (owner === null || owner === team?.id) return null;
-  return denied('team', `team not allowed to access model. It belongs to another team. Tried to access ${model}`);
+  return denied(
+    'team',
+    `team not allowed to access model. It belongs to another team. Tried to access ${model}. GET /v1/models lists what this key may use.`,
+  );
 }
 
 /** The user's list holds for his personal keys alone. */

@@ -75,6 +75,12 @@ export function periodAt(period: BudgetPeriod, now: EpochMillis): PeriodBounds {
   }
 }
 
+/** Whether two periods begin and end alike, at any time. */
+export function isSamePeriod(a: BudgetPeriod, b: BudgetPeriod): boolean {
+  if (a.kind === 'forever' || b.kind === 'forever') return a.kind === b.kind;
+  return a.anchor === b.anchor && a.length.count === b.length.count && a.length.unit === b.length.unit;
+}
+
 function days(count: number, anchor: EpochMillis, now: EpochMillis): PeriodBounds {
   if (count === 30) return months(1, anchor, now);
   if (count === 7) return grid(7 * DAY, FIRST_MONDAY, now);

@@ -17,6 +17,8 @@ export interface Provider {
   readonly id: string;
   /** For people and for error messages, in LiteLLM's spelling before `Exception`: `OpenAI`, `Azure`, `Anthropic`. */
   readonly name: string;
+  /** Its `gen_ai.provider.name` where OpenTelemetry's conventions have another than `id`. */
+  readonly conventionalName?: string;
   /** Where settings come from when the deployment has none, names of environment variables first to last. */
   readonly defaults: ProviderDefaults;
   readonly chat?: Facet;

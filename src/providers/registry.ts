@@ -1,4 +1,5 @@
 import { nearest } from '../core/nearest.ts';
+import type { Deployment } from '../core/snapshot.ts';
 import { anthropic } from './anthropic/anthropic.ts';
 import { azure, azureAi } from './azure/azure.ts';
 import { openai } from './openai/openai.ts';
@@ -63,4 +64,9 @@ function named(name: string): Provider | null {
 /** Known prefixes that an unknown one may have been meant to be, nearest first, at most three; for error messages. */
 export function nearestProviders(prefix: string): readonly string[] {
   return nearest(prefix, PROVIDERS.keys(), 3);
+}
+
+/** Where a deployment is called; null when nobody has said. */
+export function baseUrlOf({ upstream, provider }: Pick<Deployment, 'upstream' | 'provider'>): string | null {
+  return upstream.baseUrl ?? PROVIDERS.get(provider)?.defaults.baseUrl ?? null;
 }

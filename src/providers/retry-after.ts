@@ -1,3 +1,4 @@
+import { decimal, httpDate, retryAfterHeader } from '../core/retry-after.ts';
 import { type Millis, millis } from '../core/units.ts';
 import type { ReplyHead } from './provider.ts';
 
@@ -40,13 +41,6 @@ function wait(value: number | null): Millis | null {
   return value !== null && value > 0 && Number.isFinite(value) ? millis(Math.min(value, LONGEST_WAIT)) : null;
 }
 
-function retryAfterHeader(value: string | null, now: number | null): number | null {
-  const inSeconds = decimal(value);
-  if (inSeconds !== null) return inSeconds * 1000;
-  const until = httpDate(value);
-  return until === null || now === null ? null : until - now;
-}
-
 /** The longest of the limits that are used up: before that, the next try would be refused again. */
 function limitReset(head: ReplyHead, now: number | null): Millis | null {
   let longest: Millis | null = null;
@@ -86,17 +80,6 @@ function waitInWords(message: string): number | null {
   if (azure?.[1] !== undefined) return Number(azure[1]) * (/milli/i.test(azure[0]) ? 1 : 1000);
   const openAi = /try again in ((?:\d+(?:\.\d+)?(?:ms|[smhd]))+)/i.exec(message);
   return goDuration(openAi?.[1] ?? null);
-}
-
-function decimal(value: string | null): number | null {
-  return value !== null && /^\s*\d+(?:\.\d+)?\s*$/.test(value) ? Number(value) : null;
-}
-
-/** Only the form that RFC 9110 tells senders to use; other dates would be read in the machine's time zone. */
-function httpDate(value: string | null): number | null {
-  if (value === null || !/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(value)) return null;
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? null : time;
 }
 
 function rfc3339(value: string): number | null {

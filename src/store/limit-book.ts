@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Millis } from '../core/units.ts';
-import { budgetHoldTable } from './schema/holds.ts';
+import { ALIVE, budgetHoldTable } from './schema/holds.ts';
 import { limitCountTable } from './schema/limits.ts';
 import { nameOf, type Session } from './session.ts';
 import { storableRows } from './values.ts';
@@ -35,7 +35,7 @@ export class LimitBook {
   async hasCompany(instance: string): Promise<boolean> {
     const { rows } = await sql<{ has_company: boolean }>`select exists (
       select 1 from ${nameOf(this.#session, budgetHoldTable)}
-      where account_type = 'instance' and instance <> ${instance} and expires_at > clock_timestamp()
+      where account_type = ${ALIVE} and instance <> ${instance} and expires_at > clock_timestamp()
     ) as has_company`.execute(this.#session.queries);
     return rows[0]?.has_company === true;
   }

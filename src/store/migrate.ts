@@ -59,8 +59,8 @@ export async function migrateSqlite(queries: Queries, folder: string): Promise<v
 
 /**
  * Sums of days that are over, which start empty: days are read as before until somebody adds them up. What instances hold
- * of budgets and have counted under limits. And the earlier
- * hashes of keys whose rotation left no grace, as far as the audit log goes back. And an index of what providers limited.
+ * of budgets and have counted under limits. The earlier hashes of keys whose rotation left no grace, as far as the audit
+ * log goes back. And an index of what providers limited.
  */
 function version2({ typeNames, qualify, tableOptions }: Ddl): readonly string[] {
   const options = tableOptions(rollUpTable);

@@ -1,7 +1,7 @@
+import type { AttemptMeter, BenchMeter, FallbackMeter } from '../core/attempt-meters.ts';
 import type { Principal } from '../core/identity.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Deployment, MetricSettings } from '../core/snapshot.ts';
-import type { Millis } from '../core/units.ts';
 import { type CallerFacts, type CallerNames, Callers, labelName } from './callers.ts';
 import { addressLabel, DEPLOYMENT, LATENCY_BOUNDS, MODELS, WHO } from './labels.ts';
 import type { Cell, Distribution, Labels, MetricsRegistry } from './metrics.ts';
@@ -13,27 +13,6 @@ export interface AttemptNames extends CallerNames {
   isKnown(model: string): boolean;
   /** Where a deployment is called. */
   apiBase(deployment: Deployment): string | null;
-}
-
-interface AttemptFacts {
-  readonly deployment: Deployment;
-  readonly group: string;
-  readonly principal: Principal | null;
-  readonly outcome: Outcome['kind'];
-  readonly status: number | null;
-  readonly duration: Millis;
-  readonly outputTokens: number | null;
-}
-
-interface FallbackFacts {
-  readonly from: string;
-  readonly to: string;
-  readonly worked: boolean;
-  readonly deployment: Deployment;
-  readonly principal: Principal | null;
-  /** Why the group that was asked for did not answer. */
-  readonly cause: Outcome['kind'] | null;
-  readonly status: number | null;
 }
 
 /** Series that attempts of one kind change. */
@@ -76,7 +55,7 @@ export class AttemptMetrics {
     this.#callers = new Callers(callerLabels, names, (labels) => ({ labels, byDeployment: new Map() }));
   }
 
-  attempt(event: AttemptFacts): void {
+  attempt(event: AttemptMeter): void {
     const cells = this.#cells(event);
     const elapsed = event.duration / 1000;
     cells.attempts.value += 1;
@@ -86,7 +65,7 @@ export class AttemptMetrics {
     if (event.outputTokens !== null && event.outputTokens > 0) cells.perToken?.observe(elapsed / event.outputTokens);
   }
 
-  #cells(event: AttemptFacts): AttemptCells {
+  #cells(event: AttemptMeter): AttemptCells {
     const { deployment, group, outcome, status } = event;
     const shelf = this.#callers.at(factsOf(event.principal), null);
     const kinds = shelf.byDeployment.get(deployment.id);
@@ -100,7 +79,7 @@ export class AttemptMetrics {
     return made;
   }
 
-  #makeCells(caller: Labels, { deployment, group, outcome, status }: AttemptFacts): AttemptCells {
+  #makeCells(caller: Labels, { deployment, group, outcome, status }: AttemptMeter): AttemptCells {
     const metrics = this.#metrics;
     const labels = { ...caller, ...labelsOf(deployment, this.#names), requested_model: group, model: deployment.model };
     const isSuccess = outcome === 'success';
@@ -115,12 +94,12 @@ export class AttemptMetrics {
     };
   }
 
-  benched(event: { readonly deployment: Deployment; readonly status: number | null }): void {
+  benched(event: BenchMeter): void {
     const labels = labelsOf(event.deployment, this.#names);
     this.#metrics.benched.add({ ...labels, exception_status: String(event.status ?? NONE) });
   }
 
-  fallback(event: FallbackFacts): void {
+  fallback(event: FallbackMeter): void {
     const labels = {
       ...this.#callers.at(factsOf(event.principal), null).labels,
       requested_model: this.#names.isKnown(event.from) ? event.from : OTHER,

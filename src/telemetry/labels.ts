@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../core/address.ts';
 import { NONE } from './series.ts';
 
 /** Labels and bounds that several metrics share. */
@@ -23,7 +24,7 @@ export const OVERHEAD_BOUNDS: readonly number[] = [
   ...[0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
 ];
 
-/** An address as a label: `/metrics` is public, and people write credentials before a host, or after a question mark. */
+/** An address as a label: `/metrics` may be public. */
 export function addressLabel(url: string | null): string {
-  return url === null ? NONE : url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1').replace(/[?#].*$/, '');
+  return url === null ? NONE : withoutCredentials(url);
 }

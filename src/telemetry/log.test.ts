@@ -1,18 +1,30 @@
 import { expect, test } from 'bun:test';
 import { Secret } from '../core/secret.ts';
-import { createLogger } from './log.ts';
+import { createLogger, type LogLevel } from './log.ts';
 
-function written(fields: Record<string, unknown>): string {
+/** A logger, and what it has written. */
+function loggerAt(level: LogLevel) {
   let lines = '';
   const log = createLogger(
-    'debug',
+    level,
     (text) => {
       lines += text;
     },
     () => 0,
   );
-  log.error('failed with sk-canary-in-a-message', fields);
-  return lines;
+  return {
+    log,
+    written() {
+      log.flush();
+      return lines;
+    },
+  };
+}
+
+function written(fields: Record<string, unknown>): string {
+  const logger = loggerAt('debug');
+  logger.log.error('failed with sk-canary-in-a-message', fields);
+  return logger.written();
 }
 
 test('an error is written with its stack: an internal fault must be findable', () => {
@@ -33,36 +45,22 @@ test('no credential gets out, wherever it stands', () => {
 });
 
 test('a message below the level is not written', () => {
-  let lines = '';
-  const log = createLogger(
-    'warn',
-    (text) => {
-      lines += text;
-    },
-    () => 0,
-  );
+  const { log, written } = loggerAt('warn');
   log.info('quiet');
   log.warn('loud');
-  log.flush();
+  const lines = written();
   expect(lines).not.toContain('quiet');
   expect(lines).toContain('loud');
 });
 
 test('a level that is set later counts from then on', () => {
-  let lines = '';
-  const log = createLogger(
-    'warn',
-    (text) => {
-      lines += text;
-    },
-    () => 0,
-  );
+  const { log, written } = loggerAt('warn');
   log.line('info', () => '"before":1}');
   log.setLevel('debug');
   log.debug('between');
   log.setLevel('error');
   log.warn('after');
-  log.flush();
+  const lines = written();
   expect(lines).not.toContain('before');
   expect(lines).toContain('between');
   expect(lines).not.toContain('after');

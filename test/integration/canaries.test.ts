@@ -20,6 +20,7 @@ const SECRETS = {
   'secret of the webhook': 'canary-webhook-secret-77f0',
   'path of the webhook': 'canary-webhook-path-3c1d',
   'key that a client brings for a provider': 'sk-canary-client-side-9a21',
+  'password in an address that a client brings': 'canary-address-password-6fd2',
   'key that nobody has': 'sk-canary-unknown-key-55c4',
   'password of an outbound proxy': 'canary-proxy-password-12ab',
   'words of a prompt': 'canary prompt: the patient is called Ada',
@@ -162,6 +163,10 @@ ${more}`;
     }
     for (const key of [...Object.values(virtualKeys), SECRETS['key that nobody has']]) await chat('environment', key);
     await chat('refused', MASTER_KEY, { api_key: SECRETS['key that a client brings for a provider'] });
+    const own = new URL(`${provider.url}v1`);
+    own.username = 'someone';
+    own.password = SECRETS['password in an address that a client brings'];
+    await chat('environment', MASTER_KEY, { api_base: own.href, api_key: 'sk-of-a-client' });
     await chat('environment', MASTER_KEY, { mock_response: 5, timeout: 'soon', user: 'someone' });
     expect(answers.filter(({ to }) => to === 'chat environment').length).toBeGreaterThan(5);
   });

@@ -1,49 +1,33 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, test } from 'bun:test';
+import type { TestGateway } from '../support/gateway.ts';
 import { readOtlp, type Span } from '../support/otlp.ts';
-import { Receiver } from '../support/receiver.ts';
+import { receivingBench } from '../support/receiving.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
 const PROVIDER_KEY = 'sk-canary-provider-key';
 
-let simulator: Simulator;
-let receiver: Receiver;
-let gateway: TestGateway | null = null;
-
-beforeAll(async () => {
-  simulator = await startSimulator({ size: 200 });
-});
-afterAll(() => simulator.stop());
-beforeEach(() => {
-  receiver = new Receiver();
-});
-afterEach(async () => {
-  await gateway?.stop();
-  gateway = null;
-  await receiver.stop();
-});
+const bench = receivingBench();
 
 const config = () => `model_list:
-  - {model_name: chat, litellm_params: {model: openai/first, order: 1, api_key: "${PROVIDER_KEY}", api_base: "${simulator.url}/v1"}}
-  - {model_name: chat, litellm_params: {model: openai/second, order: 2, api_key: "${PROVIDER_KEY}", api_base: "${simulator.url}/v1"}}
+  - {model_name: chat, litellm_params: {model: openai/first, order: 1, api_key: "${PROVIDER_KEY}", api_base: "${bench.simulator.url}/v1"}}
+  - {model_name: chat, litellm_params: {model: openai/second, order: 2, api_key: "${PROVIDER_KEY}", api_base: "${bench.simulator.url}/v1"}}
 router_settings: {num_retries: 0}
 `;
 
 const start = async (env: Record<string, string> = {}, more = ''): Promise<TestGateway> => {
-  gateway = await startGateway(config() + more, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env });
-  return gateway;
+  await bench.start(config() + more, { OTEL_EXPORTER_OTLP_ENDPOINT: bench.receiver.url, ...env });
+  return bench.gateway;
 };
 
 /** What the provider was sent under this name, by its newest request or another. */
 const toldOf = (name: string, at = -1): string | undefined =>
-  simulator.requests.at(at)?.headers.find(([each]) => each === name)?.[1];
+  bench.simulator.requests.at(at)?.headers.find(([each]) => each === name)?.[1];
 
-const spans = (): readonly Span[] => receiver.received.flatMap(({ body }) => readOtlp(body));
+const spans = (): readonly Span[] => bench.receiver.received.flatMap(({ body }) => readOtlp(body));
 
 async function spansOf(count: number): Promise<readonly Span[]> {
-  await receiver.until(() => spans().length >= count);
+  await bench.receiver.until(() => spans().length >= count);
   return spans();
 }
 
@@ -53,7 +37,7 @@ describe('a request', () => {
       OTEL_SERVICE_NAME: 'llm-door',
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     });
-    simulator.inject('503', { times: 1 });
+    bench.simulator.inject('503', { times: 1 });
     const headers = { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'vendor=abc' };
     const answer = await chat({ model: 'chat', user: 'ada' }, headers);
     expect(answer.status).toBe(200);
@@ -83,7 +67,7 @@ describe('a request', () => {
       ...{ traceId: TRACE, parentSpanId: request?.spanId, kind: 3, name: 'chat second', status: null },
       attributes: {
         ...{ 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'second', 'http.response.status_code': 200 },
-        ...{ 'server.address': '127.0.0.1', 'server.port': Number(new URL(simulator.url).port) },
+        ...{ 'server.address': '127.0.0.1', 'server.port': Number(new URL(bench.simulator.url).port) },
       },
     });
     const usage = ((await answer.json()) as { usage: { prompt_tokens: number; completion_tokens: number } }).usage;
@@ -97,7 +81,17 @@ describe('a request', () => {
     const told = [toldOf('traceparent', -2), toldOf('traceparent')];
     expect(told).toEqual([`00-${TRACE}-${first?.spanId}-01`, `00-${TRACE}-${second?.spanId}-01`]);
     expect(toldOf('tracestate')).toBe('vendor=abc');
-    await gateway?.until(`"trace_id":"${TRACE}"`);
+    await bench.gateway.until(`"trace_id":"${TRACE}"`);
+  });
+
+  test('names its provider as the conventions do, whatever the configuration calls it', async () => {
+    const more = `  - {model_name: other, litellm_params: {model: mistral/some, api_key: "${PROVIDER_KEY}", api_base: "${bench.simulator.url}/v1"}}`;
+    await bench.start(config().replace('router_settings', `${more}\nrouter_settings`), {
+      OTEL_EXPORTER_OTLP_ENDPOINT: bench.receiver.url,
+    });
+    await bench.gateway.chat({ model: 'other' });
+    const [, attempt] = await spansOf(2);
+    expect(attempt?.attributes).toMatchObject({ 'gen_ai.provider.name': 'mistral_ai', 'gen_ai.system': 'mistral_ai' });
   });
 
   test('without a trace begins one, which bears the name that the client is given', async () => {
@@ -131,8 +125,8 @@ describe('a request', () => {
   });
 
   test('says nothing of traces to the provider while nobody traces', async () => {
-    gateway = await startGateway(config());
-    await gateway.chat({ model: 'chat' }, { traceparent: `00-${TRACE}-${PARENT}-01` });
+    await bench.start(config());
+    await bench.gateway.chat({ model: 'chat' }, { traceparent: `00-${TRACE}-${PARENT}-01` });
     expect(toldOf('traceparent')).toBeUndefined();
   });
 });
@@ -140,7 +134,7 @@ describe('a request', () => {
 describe('a receiver', () => {
   test('gets its headers at its own path, and no credential of anybody', async () => {
     const { chat } = await start({
-      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver.url}/custom/path?token=canary-in-address`,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${bench.receiver.url}/custom/path?token=canary-in-address`,
       OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20canary-in-header,x-scope=one',
     });
     const prompt = { role: 'user', content: 'canary-in-prompt' };
@@ -149,37 +143,37 @@ describe('a receiver', () => {
       { 'x-litellm-tags': 'sk-canary-as-tag' },
     );
     await spansOf(2);
-    const [{ path, headers, body } = { path: '', headers: new Headers(), body: '' }] = receiver.received;
+    const [{ path, headers, body } = { path: '', headers: new Headers(), body: '' }] = bench.receiver.received;
     expect(path).toBe('/custom/path?token=canary-in-address');
     expect(headers.get('authorization')).toBe('Bearer canary-in-header');
     expect(headers.get('x-scope')).toBe('one');
     expect(headers.get('content-type')).toBe('application/json');
     expect(body).toContain('[redacted]');
     expect(body).not.toContain('canary');
-    expect(gateway?.output()).not.toContain('canary');
+    expect(bench.gateway.output()).not.toContain('canary');
   });
 
   test('that is busy is asked again when it says so, and loses nothing', async () => {
-    receiver.answers = [{ status: 429, retryAfter: '0' }, 503];
+    bench.receiver.answers = [{ status: 429, retryAfter: '0' }, 503];
     const { chat } = await start();
     await chat({ model: 'chat' });
-    await receiver.until((received) => received.length === 3);
-    expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
-    expect(await gateway?.stop()).toBe(0);
-    expect(gateway?.output()).toContain('the receiver answered 429');
+    await bench.receiver.until((received) => received.length === 3);
+    expect(new Set(bench.receiver.received.map(({ body }) => body)).size).toBe(1);
+    expect(await bench.gateway.stop()).toBe(0);
+    expect(bench.gateway.output()).toContain('the receiver answered 429');
   });
 
   test('that refuses is not asked again, which is counted', async () => {
-    receiver.answers = [400];
+    bench.receiver.answers = [400];
     const { chat, url } = await start();
     await chat({ model: 'chat' });
-    await gateway?.until('a callback lost records');
+    await bench.gateway.until('a callback lost records');
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('litellm_callback_logging_failures_metric_total{callback_name="otel"} 1');
   });
 
   test('that never answers keeps nobody waiting, neither requests nor the end', async () => {
-    receiver.usual = 'silence';
+    bench.receiver.usual = 'silence';
     const { chat } = await start();
     const statuses = new Set<number>();
     const one = async () => {
@@ -191,32 +185,32 @@ describe('a receiver', () => {
     };
     await Promise.all(Array.from({ length: 25 }, one));
     expect([...statuses]).toEqual([200]);
-    await receiver.until((received) => received.length > 0);
-    gateway?.signal('SIGTERM');
-    expect(await gateway?.exited).toBe(0);
-    expect(gateway?.output()).toContain('the gateway ended');
+    await bench.receiver.until((received) => received.length > 0);
+    bench.gateway.signal('SIGTERM');
+    expect(await bench.gateway.exited).toBe(0);
+    expect(bench.gateway.output()).toContain('the gateway ended');
   });
 
   test('gets what was recorded last when the gateway is told to end', async () => {
     const { chat } = await start();
     for (let count = 0; count < 20; count++) await chat({ model: 'chat' });
-    gateway?.signal('SIGTERM');
-    expect(await gateway?.exited).toBe(0);
+    bench.gateway.signal('SIGTERM');
+    expect(await bench.gateway.exited).toBe(0);
     expect(spans()).toHaveLength(40);
   });
 });
 
 test('langfuse gets spans by OTLP under its keys, of successes only when only those were asked for', async () => {
-  gateway = await startGateway(`${config()}litellm_settings: {success_callback: [langfuse]}\n`, {
-    ...{ LANGFUSE_PUBLIC_KEY: 'pk-lf-1', LANGFUSE_SECRET_KEY: 'sk-lf-canary', LANGFUSE_HOST: receiver.url },
+  await bench.start(`${config()}litellm_settings: {success_callback: [langfuse]}\n`, {
+    ...{ LANGFUSE_PUBLIC_KEY: 'pk-lf-1', LANGFUSE_SECRET_KEY: 'sk-lf-canary', LANGFUSE_HOST: bench.receiver.url },
   });
-  await gateway.chat({ model: 'no-such-model' });
-  await gateway.chat({ model: 'chat' });
+  await bench.gateway.chat({ model: 'no-such-model' });
+  await bench.gateway.chat({ model: 'chat' });
   await spansOf(2);
   expect(spans()).toHaveLength(2);
-  expect(receiver.received[0]?.path).toBe('/api/public/otel/v1/traces');
+  expect(bench.receiver.received[0]?.path).toBe('/api/public/otel/v1/traces');
   const basic = Buffer.from('pk-lf-1:sk-lf-canary').toString('base64');
-  expect(receiver.received[0]?.headers.get('authorization')).toBe(`Basic ${basic}`);
-  expect(gateway.output()).not.toContain(basic);
-  expect(gateway.output()).not.toContain('canary');
+  expect(bench.receiver.received[0]?.headers.get('authorization')).toBe(`Basic ${basic}`);
+  expect(bench.gateway.output()).not.toContain(basic);
+  expect(bench.gateway.output()).not.toContain('canary');
 });

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { type Millis, nanoUsd, plus, seconds } from '../../core/units.ts';
 import type { Asked, BudgetRule, BudgetScope, Budgets } from '../../metering/budget.ts';
 import type { Estimate } from '../../metering/estimate.ts';
+import { isSamePeriod } from '../../metering/period.ts';
 import type { Store } from '../../store/store.ts';
 import { askedOf, storedFrom } from './accounts.ts';
 import type { AppliedPositions } from './applied-positions.ts';
@@ -98,7 +99,7 @@ export class BalanceKeeper {
     return Promise.all(waits).then(() => undefined);
   }
 
-  /** Asks the store for what a request needs beyond what this instance holds. Within two seconds; never rejects. */
+  /** Asks the store for what a request needs beyond what this instance holds: see `Exchanges.cover`. */
   async cover(chain: readonly BudgetRule[], estimate: Estimate): Promise<Asked> {
     return this.#exchanges === null ? 'unanswered' : this.#exchanges.cover(chain, estimate);
   }
@@ -133,7 +134,9 @@ export class BalanceKeeper {
       watched = { rule, usedAt: now, isAsked: false, asking: null };
       accounts.set(rule.id, watched);
     }
-    if (watched.rule.budget !== rule.budget) watched.isAsked &&= isLike(watched.rule, rule);
+    // Another length of the period counts other spend, which has to be asked for anew.
+    if (watched.rule.budget !== rule.budget)
+      watched.isAsked &&= isSamePeriod(watched.rule.budget.period, rule.budget.period);
     watched.rule = rule;
     watched.usedAt = now;
     return watched;
@@ -192,12 +195,4 @@ export class BalanceKeeper {
     await Promise.race([work, enough]);
     timer.cancel();
   }
-}
-
-/** Whether both count the same spend: another length of the period has to be asked for anew. */
-function isLike({ budget: { period: one } }: BudgetRule, { budget: { period: other } }: BudgetRule): boolean {
-  if (one.kind === 'forever' || other.kind === 'forever') return one.kind === other.kind;
-  return (
-    one.length.count === other.length.count && one.length.unit === other.length.unit && one.anchor === other.anchor
-  );
 }

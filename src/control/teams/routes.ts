@@ -4,19 +4,17 @@ import type { TeamRow } from '../../store/schema/identity.ts';
 import { LONGEST_LIST } from '../budgets.ts';
 import { ignoredIn } from '../fields/field.ts';
 import { shown } from '../fields/shown.ts';
-import { amount, count, id, order, pageNumber, pageSize, span, texts } from '../fields/values.ts';
+import { id, order, pageNumber, pageSize, texts } from '../fields/values.ts';
 import { type AdminContext, adminRoute } from '../http/admin-route.ts';
 import { OPERATOR_ID } from '../http/caller.ts';
 import { found, refused } from '../http/refused.ts';
 import { configured } from '../keys/bounds.ts';
-import { isTeamAdmin } from '../keys/rights.ts';
-import { type Member, membersOf, roleIn } from '../membership.ts';
 import { administersOrganization, checkOrganization } from '../organization-admins.ts';
 import { numberedPage } from '../paging.ts';
 import { shownSpender, shownSpending } from '../period-spend.ts';
-import { ensureUser } from '../users/write.ts';
+import { administered, teamOf, unknown, visible } from './access.ts';
 import { teamFields, teamInput } from './fields.ts';
-import { addMember, changeMember, noMember, removeMember } from './members.ts';
+import { addMembers, type MemberInput, member, memberRoutes } from './member-routes.ts';
 import { shownPlaces } from './places.ts';
 import { createTeam, deleteTeam, teamColumns } from './write.ts';
 
@@ -24,36 +22,6 @@ import { createTeam, deleteTeam, teamColumns } from './write.ts';
 
 const TAG = 'teams';
 const ignored = ignoredIn(teamFields);
-const role = z.enum(['admin', 'user']).default('user');
-const member = z.object({ role, user_id: id.nullish(), user_email: id.nullish() });
-type MemberInput = z.output<typeof member>;
-
-const unknown = (teamId: string): string =>
-  `Team not found, passed team_id=${teamId.slice(0, 200)}. GET /team/list lists the teams.`;
-
-async function teamOf(teamId: string, { store }: AdminContext): Promise<TeamRow> {
-  return found(await store.read.teams.get(teamId), unknown(teamId), 'team_id');
-}
-
-/** The team, which the caller administers. @throws Refused */
-async function administered(teamId: string, context: AdminContext): Promise<TeamRow> {
-  const team = await teamOf(teamId, context);
-  if (isTeamAdmin(context.caller, team)) return team;
-  throw refused('not-yours', `Only an admin of the team, or of the gateway, may do this. team_id=${teamId}`, 'team_id');
-}
-
-/** The team, which the caller is in. @throws Refused */
-async function visible(teamId: string, context: AdminContext): Promise<TeamRow> {
-  const team = await teamOf(teamId, context);
-  const { caller } = context;
-  const isInside =
-    isTeamAdmin(caller, team) ||
-    (caller.kind === 'user' && roleIn(team, caller.userId) !== null) ||
-    (caller.kind !== 'anybody' && caller.key?.owner.kind === 'team' && caller.key.owner.teamId === teamId);
-  if (isInside) return team;
-  throw refused('not-yours', `You are not in this team. team_id=${teamId}`, 'team_id');
-}
-
 const newRoute = adminRoute({
   methods: ['POST'],
   paths: ['/team/new'],
@@ -96,22 +64,6 @@ function withCreator(members: readonly MemberInput[], { caller }: AdminContext):
  * have that list written anew for each of them.
  */
 const isOperator = ({ user_id }: MemberInput): boolean => user_id === OPERATOR_ID;
-
-async function addMembers(
-  writers: Writers,
-  team: TeamRow,
-  members: readonly MemberInput[],
-  limits: Parameters<typeof addMember>[3],
-  context: AdminContext,
-): Promise<TeamRow> {
-  let current = team;
-  for (const { role, ...named } of members) {
-    const user = await ensureUser(writers, named, context);
-    const place: Member = { user_id: user.user_id, user_email: user.user_email, role };
-    current = await addMember(writers, current, place, limits, context);
-  }
-  return current;
-}
 
 const updateRoute = adminRoute({
   methods: ['POST'],
@@ -280,113 +232,6 @@ const availableRoute = adminRoute({
   handle: () => [],
 });
 
-const placeLimits = {
-  max_budget_in_team: amount.nullish(),
-  budget_duration: span.nullish(),
-  tpm_limit: count.nullish(),
-  rpm_limit: count.nullish(),
-};
-
-const addRoute = (path: '/team/member_add' | '/team/bulk_member_add', summary: string) =>
-  adminRoute({
-    methods: ['POST'],
-    paths: [path],
-    summary,
-    tag: TAG,
-    audience: path === '/team/member_add' ? 'role' : 'organization',
-    input: z.object({
-      team_id: id,
-      member: z.union([member, z.array(member).min(1).max(500)]).optional(),
-      members: z.array(member).min(1).max(500).optional(),
-      ...placeLimits,
-    }),
-    async handle({ team_id, member, members = [], max_budget_in_team, ...limits }, context) {
-      const wanted = [...(Array.isArray(member) ? member : member === undefined ? [] : [member]), ...members];
-      if (wanted.length === 0)
-        throw refused('bad-fields', 'Whom? Send member: {role, user_id or user_email}.', 'member');
-      await administered(team_id, context);
-      const place = { max_budget: max_budget_in_team, ...limits };
-      return context.store.change(context.actor, async (writers) => {
-        const before = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
-        const team = await addMembers(writers, before, wanted, place, context);
-        return { ...shown(team), ...(await updated(writers, team, membersOf(before))) };
-      });
-    },
-  });
-
-/** The users and places that an addition made. */
-async function updated(writers: Writers, team: TeamRow, before: readonly Member[]) {
-  const known = new Set(before.map(({ user_id }) => user_id));
-  const added = membersOf(team).filter(({ user_id }) => !known.has(user_id));
-  const users = await Promise.all(added.map(({ user_id }) => writers.users.get(user_id)));
-  const places = await Promise.all(added.map(({ user_id }) => writers.teamMemberships.get([user_id, team.team_id])));
-  return {
-    updated_users: users.flatMap((user) => (user === null ? [] : [shown(user)])),
-    updated_team_memberships: places.flatMap((place) => (place === null ? [] : [shown(place)])),
-  };
-}
-
-const who = { user_id: id.nullish(), user_email: id.nullish() };
-
-/** The member who is named by id or email. @throws Refused */
-function memberNamed(
-  team: TeamRow,
-  { user_id, user_email }: { user_id?: string | null | undefined; user_email?: string | null | undefined },
-): Member {
-  if (user_id == null && user_email == null)
-    throw refused('bad-fields', 'Whom? Send user_id or user_email.', 'user_id');
-  const member = membersOf(team).find((each) =>
-    user_id == null ? each.user_email === user_email : each.user_id === user_id,
-  );
-  if (member === undefined) throw noMember(team.team_id, user_id ?? user_email ?? '');
-  return member;
-}
-
-const removeRoute = adminRoute({
-  methods: ['POST'],
-  paths: ['/team/member_delete'],
-  summary: 'Remove a member from a team.',
-  tag: TAG,
-  audience: 'role',
-  input: z.object({ team_id: id, ...who }),
-  async handle({ team_id, ...named }, context) {
-    await administered(team_id, context);
-    const row = await context.store.change(context.actor, async (writers) => {
-      const team = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
-      return removeMember(writers, team, memberNamed(team, named).user_id);
-    });
-    return shown(row);
-  },
-});
-
-const changeRoute = adminRoute({
-  methods: ['POST'],
-  paths: ['/team/member_update'],
-  summary: 'Change the role or the limits of a member.',
-  tag: TAG,
-  audience: 'role',
-  input: z.object({ team_id: id, ...who, role: z.enum(['admin', 'user']).nullish(), ...placeLimits }),
-  async handle({ team_id, user_id, user_email, role, max_budget_in_team, ...limits }, context) {
-    await administered(team_id, context);
-    const place = { max_budget: max_budget_in_team, ...limits };
-    const userId = await context.store.change(context.actor, async (writers) => {
-      const team = found(await writers.teams.get(team_id), unknown(team_id), 'team_id');
-      const member = memberNamed(team, { user_id, user_email });
-      await changeMember(writers, team, { userId: member.user_id, role: role ?? null, limits: place }, context);
-      return member.user_id;
-    });
-    const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value != null));
-    return {
-      team_id,
-      user_id: userId,
-      user_email: user_email ?? null,
-      max_budget_in_team: max_budget_in_team ?? null,
-      role,
-      ...given,
-    };
-  },
-});
-
 const blockRoute = (path: '/team/block' | '/team/unblock', summary: string) => {
   const blocked = path === '/team/block';
   return adminRoute({
@@ -465,10 +310,7 @@ export const teamRoutes = [
   listRoute,
   pagesRoute,
   availableRoute,
-  addRoute('/team/member_add', 'Add members to a team; who is not known yet becomes a user.'),
-  addRoute('/team/bulk_member_add', 'Add many members to a team.'),
-  removeRoute,
-  changeRoute,
+  ...memberRoutes,
   blockRoute('/team/block', 'Refuse all keys of a team until it is unblocked.'),
   blockRoute('/team/unblock', 'Admit the keys of a blocked team again.'),
   modelRoute('/team/model/add', 'Add models to those that a team may use.', (models, named) => [

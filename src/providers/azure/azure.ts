@@ -24,6 +24,7 @@ const azureWiring: Wiring = {
 export const azure: Provider = {
   id: 'azure',
   name: 'Azure',
+  conventionalName: 'azure.ai.openai',
   defaults: {
     baseUrl: null,
     apiKeyVariables: ['AZURE_API_KEY', 'AZURE_OPENAI_API_KEY'],
@@ -53,6 +54,7 @@ const foundryWiring: Wiring = {
 export const azureAi: Provider = {
   id: 'azure_ai',
   name: 'Azure_ai',
+  conventionalName: 'azure.ai.inference',
   defaults: {
     baseUrl: null,
     apiKeyVariables: ['AZURE_AI_API_KEY'],

@@ -13,6 +13,8 @@ export type Endpoint = 'chat' | 'completions' | 'embeddings';
 export interface Host {
   /** LiteLLM's prefix. */
   readonly id: string;
+  /** As in `Provider`. */
+  readonly conventionalName?: string;
   /** Null when every installation has its own; the deployment must say then. */
   readonly baseUrl: string | null;
   readonly keys: readonly string[];
@@ -63,6 +65,7 @@ export function hostProvider(host: Host): Provider {
     id: host.id,
     // As LiteLLM writes it before `Exception`: the prefix with a capital.
     name: host.id.charAt(0).toUpperCase() + host.id.slice(1),
+    ...(host.conventionalName !== undefined && { conventionalName: host.conventionalName }),
     defaults: {
       baseUrl: host.baseUrl,
       apiKeyVariables: host.keys,

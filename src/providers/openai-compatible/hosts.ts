@@ -111,6 +111,7 @@ export const QUIRKY_HOSTS: readonly Host[] = [
   },
   {
     id: 'xai',
+    conventionalName: 'x_ai',
     baseUrl: 'https://api.x.ai/v1',
     keys: ['XAI_API_KEY'],
     endpoints: ['chat'],
@@ -126,6 +127,7 @@ export const QUIRKY_HOSTS: readonly Host[] = [
   },
   {
     id: 'mistral',
+    conventionalName: 'mistral_ai',
     baseUrl: 'https://api.mistral.ai/v1',
     keys: ['MISTRAL_API_KEY'],
     endpoints: ['chat', 'embeddings'],

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type Millis, type NanoUsd, nanoUsd } from '../../core/units.ts';
 import { withRetries } from '../retry.ts';
 import { postgresDdl } from '../schema/ddl.ts';
-import { budgetHoldTable } from '../schema/holds.ts';
+import { ALIVE, budgetHoldTable } from '../schema/holds.ts';
 import { nameOf, type Session } from '../session.ts';
 import { storableRows } from '../values.ts';
 import { accountId } from './accounts.ts';
@@ -28,9 +28,6 @@ export interface Hold {
   readonly isWanting: boolean;
   readonly isShort: boolean;
 }
-
-/** The type of the row that says that an instance is alive; no account has it. */
-const ALIVE = 'instance';
 
 /**
  * What instances hold of the budgets that they share, on PostgreSQL.

@@ -10,7 +10,7 @@ import { sqliteRows, storableRows } from '../values.ts';
  *
  * The query builder took 0.8 ms for each of the twenty statements of a batch, and 500 rows of 40 columns would be 20,000
  * parameters (measured with Kysely 0.29.9 on Bun 1.4.5). PostgreSQL gets the rows as JSON that it takes apart; SQLite
- * runs a prepared statement for each, which costs it a quarter of that.
+ * runs a prepared statement for each (`EachRow`).
  */
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 

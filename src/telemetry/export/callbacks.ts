@@ -32,10 +32,7 @@ export interface CallbackParts {
   };
 }
 
-/**
- * Small batches: one is encoded without a pause, and requests wait meanwhile. Some 2 KB each, so that 8,192 that wait for a
- * receiver take some 16 MB.
- */
+/** Small batches: requests wait while one is encoded. */
 const BATCHES: ExportLimits = { together: 128, most: 8_192, atOnce: 4, delay: seconds(1) };
 const OBJECTS: ExportLimits = { together: 1, most: 8_192, atOnce: 16, delay: millis(0) };
 /** How long receivers of before a reload may take for what they were given. */

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.ts';
+import { retryAfterHeader } from '../../core/retry-after.ts';
 import { type Millis, millis, seconds } from '../../core/units.ts';
 
 /** One HTTP request to a receiver. Address and headers may hold credentials: neither is ever logged. */
@@ -177,7 +178,7 @@ export class ExportQueue<Item> {
       if (status >= 200 && status < 300) return { kind: 'taken' };
       const reason = `the receiver answered ${status}`;
       if (!mayRetry(status)) return { kind: 'refused', reason };
-      return { kind: 'later', reason, after: retryAfterOf(retryAfter, clock.wall()) };
+      return { kind: 'later', reason, after: askedPause(retryAfter, clock.wall()) };
     } catch {
       // The client's words may repeat the address, which often holds a credential.
       return { kind: 'later', reason: 'the receiver gave no answer', after: null };
@@ -210,8 +211,7 @@ type TryEnd =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** @returns null when the receiver does not say how long to wait */
-function retryAfterOf(header: string | null, wall: number): Millis | null {
-  if (header === null) return null;
-  const given = /^\d+$/.test(header.trim()) ? seconds(Number(header)) : millis(Date.parse(header) - wall);
-  return Number.isNaN(given) ? null : millis(Math.max(0, given));
+function askedPause(header: string | null, wall: number): Millis | null {
+  const asked = retryAfterHeader(header, wall);
+  return asked === null ? null : millis(Math.max(0, asked));
 }

@@ -93,16 +93,6 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   responses: 'chat',
 };
 
-/** Providers whose name in the conventions is another than in a configuration. */
-const PROVIDERS: Readonly<Record<string, string>> = {
-  azure: 'azure.ai.openai',
-  bedrock: 'aws.bedrock',
-  vertex_ai: 'gcp.vertex_ai',
-  gemini: 'gcp.gemini',
-  mistral: 'mistral_ai',
-  xai: 'x_ai',
-};
-
 function attemptSpan(entry: LedgerEntry, { context, attempts }: RequestTrace, index: number) {
   // One for each of the entry's attempts, in their order.
   const attempt = attempts[index] as AttemptTrace;
@@ -120,9 +110,9 @@ function attemptSpan(entry: LedgerEntry, { context, attempts }: RequestTrace, in
     },
     attributes: attributes({
       'gen_ai.operation.name': operation,
-      'gen_ai.provider.name': PROVIDERS[attempt.provider] ?? attempt.provider,
+      'gen_ai.provider.name': attempt.provider,
       // Its name before version 1.37 of the conventions, which receivers still read.
-      'gen_ai.system': PROVIDERS[attempt.provider] ?? attempt.provider,
+      'gen_ai.system': attempt.provider,
       'gen_ai.request.model': model,
       ...(isLast && entry.end !== 'failure' && usageOf(entry)),
       'http.response.status_code': isSuccess ? 200 : attempt.status,
