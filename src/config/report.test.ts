@@ -31,6 +31,9 @@ describe('findings', () => {
       'config.yaml:2:12: router_settings.timeout; the log says what is wrong',
     );
     expect(placesOfErrors(loadText(fixture('mistakes')).findings)).toContain(' (and 14 more); ');
+    expect(placesOfErrors(loadText('router_settings: [\n').findings)).toMatch(
+      /^config\.yaml:\d+:\d+: the file cannot be read as a configuration( \(and \d+ more\))?; the log says what is wrong$/,
+    );
     expect(placesOfErrors([])).toBe('no errors');
   });
 

@@ -43,7 +43,9 @@ export function placesOfErrors(findings: readonly Finding[]): string {
   if (first === undefined) return 'no errors';
   const place = first.file === '' ? '' : `${basename(first.file)}:${first.line}:${first.column}: `;
   const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
-  return `${place}${first.path}${more}; the log says what is wrong`;
+  // Text that is no YAML, or a file that is not there, has no key to name.
+  const what = first.path === '' ? 'the file cannot be read as a configuration' : first.path;
+  return `${place}${what}${more}; the log says what is wrong`;
 }
 
 const FATES: readonly Fate[] = ['honoured', 'approximated', 'ignored'];
